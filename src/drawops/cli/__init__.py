@@ -1,0 +1,35 @@
+"""`drawops …`: thin commands over the library. Each module of this folder is a group of commands.
+
+Only typer and the standard library are imported here and at the top of the command modules, so that
+`drawops --help` is instant; a command imports what it needs in its body.
+"""
+
+import sys
+
+import typer
+
+from drawops.cli import data, demo, index, models, pipelines, reading, serving
+from drawops.errors import DrawopsError
+
+app = typer.Typer(
+    name="drawops",
+    help="Your own drawing-recognition models: trained on your drawings, approved by your people, kept good.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for group in (demo, data, models, reading, index, serving, pipelines):
+    group.add_to(app)
+
+
+def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # ⌀ and Chinese on a terminal with a narrow locale
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        app()
+    except DrawopsError as exc:
+        print(f"Error: {exc}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(141)

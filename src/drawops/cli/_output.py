@@ -1,0 +1,58 @@
+"""What every command shares: its settings, `--json`, tables."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from drawops.settings import Settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def reading_settings() -> "Settings":
+    """Settings for a command that only reads."""
+    from drawops.settings import load_settings
+
+    return load_settings()
+
+
+def writing_settings() -> "Settings":
+    """Settings for a command that writes: makes the home and says on stderr which one it uses."""
+    from drawops.settings import load_settings, prepare_home
+
+    settings = prepare_home(load_settings())
+    say(f"home: {settings.home}")
+    return settings
+
+
+def say(message: str) -> None:
+    """A remark to the person; stdout stays for results."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def console() -> "Console":
+    from rich.console import Console
+
+    return Console()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", header_style="bold", show_edge=False)
+    for name in columns:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    console().print(table)

@@ -1,0 +1,7 @@
+"""Commands: synth, ingest, dataset …."""
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    pass

@@ -1,0 +1,7 @@
+"""Commands: demo, doctor."""
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    pass

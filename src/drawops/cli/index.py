@@ -1,0 +1,7 @@
+"""Commands: index …."""
+
+import typer
+
+
+def add_to(app: typer.Typer) -> None:
+    pass

@@ -1,0 +1,141 @@
+"""Every address, credential and switch; the only module that reads the environment.
+
+The home (DRAWOPS_HOME) holds all state. Settings come from the environment (`DRAWOPS_*`) and, below it,
+from `<home>/drawops.toml`.
+"""
+
+import os
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from drawops.errors import SettingsError, did_you_mean
+
+ENV_PREFIX = "DRAWOPS_"
+# Read by tests and by the child processes of the runner, not settings.
+_ENV_NOT_SETTINGS = {"HOME", "REQUIRE", "SHARED"}
+
+
+class Settings(BaseModel):
+    """The settings of one home. Addresses pick the backend; every default needs no server."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    home: Path
+    objects: str = Field("", description="Object store: file:///… (default: <home>/objects) or s3://bucket/prefix.")
+    mlflow: str = Field("", description="MLflow tracking and registry URI (default: SQLite in the home).")
+    index: str = Field("", description="Shape index: sqlite:///… (default: <home>/shapes.db) or opensearch://….")
+    records: str = Field("", description="SQLAlchemy URL of the reading records (default: SQLite in the home).")
+    model_name: str = Field("drawing-ocr", description="Name of the registered model in MLflow.")
+    gate: str = Field("default", description="Gate in registry/gates/ that judges candidates, without .yaml.")
+    deploy_on_approval: bool = Field(True, description="Run the deployment pipeline when a version is approved.")
+    servers: str = Field("", description="Comma-separated base URLs of DrawOps servers beyond those of this home.")
+    listen: str = Field("127.0.0.1:8080", description="host:port on which `drawops serve` listens.")
+    threads: int = Field(0, ge=0, description="Inference threads; 0 lets the runtime choose.")
+    image: str = Field("drawops/trainer:0.1.0", description="Image of pipeline steps on a cluster; a fixed tag.")
+    user: str = Field("", description="Who is recorded as caller; default: the login name.")
+
+    @property
+    def objects_url(self) -> str:
+        return self.objects or (self.home / "objects").as_uri()
+
+    @property
+    def mlflow_uri(self) -> str:
+        return self.mlflow or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def index_url(self) -> str:
+        return self.index or f"sqlite:///{self.home / 'shapes.db'}"
+
+    @property
+    def records_url(self) -> str:
+        return self.records or f"sqlite:///{self.home / 'records.db'}"
+
+    @property
+    def audit_path(self) -> Path:
+        return self.home / "audit.jsonl"
+
+    @property
+    def cache(self) -> Path:
+        """Things that can be made again: feature caches, fetched models."""
+        return self.home / "cache"
+
+    @property
+    def caller(self) -> str:
+        return self.user or _login_name()
+
+
+def find_home(start: Path | None = None) -> Path:
+    """DRAWOPS_HOME; else the nearest `.drawops` in this folder or a parent; else `./.drawops` (not made here)."""
+    if value := os.environ.get("DRAWOPS_HOME"):
+        return Path(value).expanduser().resolve()
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / ".drawops").is_dir():
+            return folder / ".drawops"
+    return here / ".drawops"
+
+
+def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
+    """Settings of `home` (default: `find_home()`), the environment over the file, `overrides` over both.
+
+    Raises:
+        SettingsError: an unknown name (the nearest known one is named) or a value of the wrong kind.
+    """
+    folder = Path(home).expanduser().resolve() if home else find_home()
+    known = set(Settings.model_fields) - {"home"}
+    values: dict[str, Any] = {}
+    file = folder / "drawops.toml"
+    if file.is_file():
+        try:
+            values.update(tomllib.loads(file.read_text(encoding="utf-8")))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+            raise SettingsError(f"{file} is not valid TOML: {exc}. Mend or remove it.") from exc
+        for name in values.keys() - known:
+            raise SettingsError(f"Unknown setting '{name}' in {file}. {did_you_mean(name, known)}")
+    for variable, value in os.environ.items():
+        name = variable.removeprefix(ENV_PREFIX).lower()
+        if not variable.startswith(ENV_PREFIX) or name.upper() in _ENV_NOT_SETTINGS or _is_service_link(variable, value):
+            continue
+        if name not in known:
+            raise SettingsError(f"Unknown setting {variable}. {did_you_mean(variable, (ENV_PREFIX + k.upper() for k in known))}")
+        values[name] = value
+    values.update(overrides)
+    try:
+        return Settings(home=folder, **values)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        raise SettingsError(f"Setting {ENV_PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}.") from exc
+
+
+def prepare_home(settings: Settings) -> Settings:
+    """Make the folders of the home. Commands that write call this first."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.cache.mkdir(exist_ok=True)
+    except OSError as exc:
+        raise SettingsError(f"Can't write to the home {settings.home}: {exc.strerror}. Set DRAWOPS_HOME to another folder.") from exc
+    return settings
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The environment in which a child process finds the same settings."""
+    values = {f"{ENV_PREFIX}{k.upper()}": str(v) for k, v in settings.model_dump(exclude_defaults=True).items() if k != "home"}
+    return {**os.environ, **values, "DRAWOPS_HOME": str(settings.home)}
+
+
+def _is_service_link(variable: str, value: str) -> bool:
+    """Kubernetes puts DRAWOPS_PORT=tcp://… and the like into every pod beside a Service named `drawops`."""
+    return value.startswith(("tcp://", "udp://")) or "_SERVICE_" in variable or "_PORT_" in variable or variable.endswith("_PORT")
+
+
+def _login_name() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's uid without a name
+        return f"uid-{os.getuid()}"
