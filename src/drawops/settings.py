@@ -98,10 +98,16 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
             raise SettingsError(f"Unknown setting '{name}' in {file}. {did_you_mean(name, known)}")
     for variable, value in os.environ.items():
         name = variable.removeprefix(ENV_PREFIX).lower()
-        if not variable.startswith(ENV_PREFIX) or name.upper() in _ENV_NOT_SETTINGS or _is_service_link(variable, value):
+        if (
+            not variable.startswith(ENV_PREFIX)
+            or name.upper() in _ENV_NOT_SETTINGS
+            or _is_service_link(variable, value)
+        ):
             continue
         if name not in known:
-            raise SettingsError(f"Unknown setting {variable}. {did_you_mean(variable, (ENV_PREFIX + k.upper() for k in known))}")
+            raise SettingsError(
+                f"Unknown setting {variable}. {did_you_mean(variable, (ENV_PREFIX + k.upper() for k in known))}"
+            )
         values[name] = value
     values.update(overrides)
     try:
@@ -117,19 +123,28 @@ def prepare_home(settings: Settings) -> Settings:
         settings.home.mkdir(parents=True, exist_ok=True)
         settings.cache.mkdir(exist_ok=True)
     except OSError as exc:
-        raise SettingsError(f"Can't write to the home {settings.home}: {exc.strerror}. Set DRAWOPS_HOME to another folder.") from exc
+        raise SettingsError(
+            f"Can't write to the home {settings.home}: {exc.strerror}. Set DRAWOPS_HOME to another folder."
+        ) from exc
     return settings
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
     """The environment in which a child process finds the same settings."""
-    values = {f"{ENV_PREFIX}{k.upper()}": str(v) for k, v in settings.model_dump(exclude_defaults=True).items() if k != "home"}
+    values = {
+        f"{ENV_PREFIX}{k.upper()}": str(v) for k, v in settings.model_dump(exclude_defaults=True).items() if k != "home"
+    }
     return {**os.environ, **values, "DRAWOPS_HOME": str(settings.home)}
 
 
 def _is_service_link(variable: str, value: str) -> bool:
     """Kubernetes puts DRAWOPS_PORT=tcp://… and the like into every pod beside a Service named `drawops`."""
-    return value.startswith(("tcp://", "udp://")) or "_SERVICE_" in variable or "_PORT_" in variable or variable.endswith("_PORT")
+    return (
+        value.startswith(("tcp://", "udp://"))
+        or "_SERVICE_" in variable
+        or "_PORT_" in variable
+        or variable.endswith("_PORT")
+    )
 
 
 def _login_name() -> str:

@@ -5,9 +5,11 @@ Only typer and the standard library are imported here and at the top of the comm
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
+from drawops import __version__
 from drawops.cli import data, demo, index, models, pipelines, reading, serving
 from drawops.errors import DrawopsError
 
@@ -18,6 +20,23 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"drawops {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
 for group in (demo, data, models, reading, index, serving, pipelines):
     group.add_to(app)
 

@@ -35,7 +35,13 @@ class TextLine:
     def to_dict(self) -> dict[str, Any]:
         """As `drawops read --format json` prints it."""
         quad = [[round(x, 2), round(y, 2)] for x, y in self.quad]
-        return {"text": self.text, "quad": quad, "angle": round(self.angle, 1), "score": round(self.score, 4), "source": self.source}
+        return {
+            "text": self.text,
+            "quad": quad,
+            "angle": round(self.angle, 1),
+            "score": round(self.score, 4),
+            "source": self.source,
+        }
 
 
 @dataclass(frozen=True)

@@ -69,5 +69,7 @@ class LocalObjectStore:
     def local_path(self, key: str) -> Path:
         path = self.root / check_key(key)
         if not path.is_file():
-            raise NotFound(f"No object '{key}' in {self.root.as_uri() if self.root.is_absolute() else self.root}.", what=key)
+            raise NotFound(
+                f"No object '{key}' in {self.root.as_uri() if self.root.is_absolute() else self.root}.", what=key
+            )
         return path
