@@ -1,0 +1,123 @@
+"""Where models lie and what they carry.
+
+A *model directory* holds `inference.onnx` (its dictionary in the metadata key `character`, as rapidocr
+expects it), `model.json` (label, mode, base, dataset, config, …), `paddle/inference.{json,pdiparams,yml}`
+(opens in stock PaddleOCR) and `curve.json` (the training curve). Only `inference.onnx` is needed to read.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drawops.errors import InputRefused, NotFound
+
+ONNX_NAME = "inference.onnx"
+CARD_NAME = "model.json"
+CHARACTER_KEY = "character"
+
+
+def _rapidocr_model(name: str) -> Path:
+    from importlib.util import find_spec
+
+    spec = find_spec("rapidocr")  # located, not imported: importing it takes a second
+    if spec is None or not spec.submodule_search_locations:
+        raise NotFound(
+            "The base models come with the package rapidocr. Install it with `pip install rapidocr==3.10.0`."
+        )
+    path = Path(spec.submodule_search_locations[0]) / "models" / name
+    if not path.is_file():
+        raise NotFound(f"rapidocr has no {name}. Install the version that has it: `pip install rapidocr==3.10.0`.")
+    return path
+
+
+def base_recogniser() -> Path:
+    """PP-OCRv6 small recogniser (ONNX, 18,710 classes), as the rapidocr wheel ships it."""
+    return _rapidocr_model("PP-OCRv6_rec_small.onnx")
+
+
+def base_detector() -> Path:
+    """PP-OCRv6 small text detector (ONNX, differentiable binarisation), as the rapidocr wheel ships it."""
+    return _rapidocr_model("PP-OCRv6_det_small.onnx")
+
+
+def onnx_file(model: Path) -> Path:
+    """The ONNX file of a model directory, or `model` itself when it is a file.
+
+    Raises:
+        NotFound: there is neither.
+    """
+    path = model / ONNX_NAME if model.is_dir() else model
+    if not path.is_file():
+        raise NotFound(f"No model at {model}: expected a folder with {ONNX_NAME}, or an ONNX file.")
+    return path
+
+
+def load_card(model_dir: Path) -> dict[str, Any]:
+    """`model.json` of a model directory; empty when it has none."""
+    path = model_dir / CARD_NAME
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+@dataclass(frozen=True)
+class Head:
+    """Names in the ONNX graph around the CTC head `logits = features @ weight + bias`."""
+
+    features: str
+    weight: str
+    bias: str
+    logits: str
+
+
+def load_onnx(path: Path) -> Any:
+    """The parsed ONNX model (`onnx.ModelProto`).
+
+    Raises:
+        InputRefused: not an ONNX file.
+    """
+    import onnx
+
+    try:
+        return onnx.load(str(path))
+    except Exception as exc:  # protobuf raises its own, undocumented, types
+        raise InputRefused(str(path), "not a readable ONNX model. Export or download it again.") from exc
+
+
+def charset_of(model: Any) -> list[str]:
+    """Characters of a recogniser in class order: class i + 1 is `charset[i]`, class 0 is the CTC blank.
+
+    The published dictionary leaves out the space, which is the last class; a grown one lists it in place.
+
+    Raises:
+        InputRefused: the model carries no dictionary, or one that does not fit its classes.
+    """
+    metadata = {p.key: p.value for p in model.metadata_props}
+    if CHARACTER_KEY not in metadata:
+        raise InputRefused("recogniser", f"its ONNX metadata has no key '{CHARACTER_KEY}' (the dictionary).")
+    characters = metadata[CHARACTER_KEY].split("\n")
+    if characters[-1] == "":
+        characters.pop()
+    classes = model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
+    if len(characters) == classes - 2:
+        characters.append(" ")
+    if len(characters) != classes - 1:
+        raise InputRefused("recogniser", f"its dictionary has {len(characters)} characters for {classes} classes.")
+    return characters
+
+
+def head_of(model: Any) -> Head:
+    """Find the CTC head: the last matrix product with a stored weight, and the addition after it.
+
+    Raises:
+        InputRefused: the graph ends otherwise.
+    """
+    stored = {i.name for i in model.graph.initializer}
+    nodes = list(model.graph.node)
+    for product in reversed(nodes):
+        if product.op_type == "MatMul" and product.input[1] in stored:
+            for addition in nodes:
+                if addition.op_type == "Add" and product.output[0] in addition.input:
+                    bias = next(i for i in addition.input if i != product.output[0])
+                    return Head(product.input[0], product.input[1], bias, addition.output[0])
+            break
+    raise InputRefused("recogniser", "its graph does not end in a CTC head (MatMul, Add, Softmax).")

@@ -1,0 +1,151 @@
+"""The text-line recogniser: crops in, text and scores out."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drawops.drawings.model import Image
+from drawops.ocr.engine import Engine
+from drawops.ocr.model_files import Head, charset_of, head_of, load_onnx, onnx_file
+
+HEIGHT = 48
+MAX_WIDTH = 3200  # PaddleOCR squeezes longer lines too
+MIN_PADDED_WIDTH = 320  # the width the network was trained with; narrower lines are padded to it
+WIDTH_STEP = 32
+BATCH_PIXELS = 16 * HEIGHT * MIN_PADDED_WIDTH
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Text of one line and its mean character probability; ("", 0.0) when nothing is read."""
+
+    text: str
+    score: float
+
+
+def preprocess(image: Image) -> NDArray[np.float32]:
+    """What the recogniser sees of a crop; training and reading both go through here.
+
+    As PaddleOCR does it: BGR, height 48 with the aspect ratio kept, values scaled to [-1, 1].
+
+    Args:
+        image: (H, W, 3) uint8 RGB, upright.
+    Returns:
+        (3, 48, W') float32, W' = ceil(48 W / H), at most 3200.
+    Raises:
+        ValueError: the image is empty or not (H, W, 3).
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ValueError(f"Expected an (H, W, 3) image with pixels in it, got shape {image.shape}.")
+    height, width = image.shape[:2]
+    resized = cv2.resize(image[:, :, ::-1], (min(MAX_WIDTH, math.ceil(HEIGHT * width / height)), HEIGHT))
+    return ((resized.astype(np.float32) / 255 - 0.5) / 0.5).transpose(2, 0, 1)
+
+
+def padded_width(width: int) -> int:
+    """The width to which a line is padded. It depends on the line alone, never on its batch, because the
+    network's pooling and attention see the padding: a line reads the same in any company."""
+    return max(MIN_PADDED_WIDTH, math.ceil(width / WIDTH_STEP) * WIDTH_STEP)
+
+
+def stack(lines: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Preprocessed lines of one padded width as a batch (N, 3, 48, W), zeros (mid-grey) on the right."""
+    batch = np.zeros((len(lines), 3, HEIGHT, max(padded_width(a.shape[2]) for a in lines)), np.float32)
+    for row, line in zip(batch, lines, strict=True):
+        row[:, :, : line.shape[2]] = line
+    return batch
+
+
+def batches(images: Sequence[Image]) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+    """Group images by padded width: yields (their indices, (N, 3, 48, W) batch)."""
+    widths = [padded_width(min(MAX_WIDTH, math.ceil(HEIGHT * i.shape[1] / max(1, i.shape[0])))) for i in images]
+    order = sorted(range(len(images)), key=widths.__getitem__)
+    start = 0
+    while start < len(order):
+        width = widths[order[start]]
+        size = max(1, BATCH_PIXELS // (HEIGHT * width))
+        members = [i for i in order[start : start + size] if widths[i] == width]
+        yield members, stack([preprocess(images[i]) for i in members])
+        start += len(members)
+
+
+def ctc_greedy(probabilities: NDArray[np.floating[Any]], charset: Sequence[str]) -> tuple[str, float]:
+    """Best-path decoding of one line.
+
+    Args:
+        probabilities: (T, C) softmax over C = len(charset) + 1 classes; class 0 is the blank.
+    Returns:
+        The text and the mean probability of its characters (0.0 for no text).
+    Raises:
+        ValueError: C does not match the charset.
+    """
+    if probabilities.shape[1] != len(charset) + 1:
+        raise ValueError(f"{probabilities.shape[1]} classes for a charset of {len(charset)} + blank.")
+    return _collapse(probabilities.argmax(axis=1), probabilities.max(axis=1), charset)
+
+
+def _collapse(
+    classes: NDArray[np.integer[Any]], scores: NDArray[np.floating[Any]], charset: Sequence[str]
+) -> tuple[str, float]:
+    first = np.ones(len(classes), bool)
+    first[1:] = classes[1:] != classes[:-1]
+    kept = np.flatnonzero(first & (classes != 0))
+    text = "".join(charset[classes[i] - 1] for i in kept)
+    return text, float(scores[kept].mean()) if len(kept) else 0.0
+
+
+class Recogniser:
+    """A CTC line recogniser from an ONNX file or a model directory.
+
+    `charset[i]` is class i + 1; class 0 is the CTC blank.
+    """
+
+    def __init__(self, onnx: Path, *, threads: int = 0) -> None:
+        self.path = onnx_file(Path(onnx))
+        self.threads = threads
+        model = load_onnx(self.path)
+        self.charset: list[str] = charset_of(model)
+        self.names: Head = head_of(model)
+        self._engine = Engine(self.path, threads=threads)
+
+    def read(self, images: Sequence[Image]) -> list[Reading]:
+        """Read upright (H, W, 3) RGB line crops of any size; one Reading an image, in order."""
+        readings = [Reading("", 0.0)] * len(images)
+        for members, batch in batches(images):
+            (probabilities,) = self._engine(batch)
+            for index, line in zip(members, probabilities, strict=True):
+                readings[index] = Reading(*ctc_greedy(line, self.charset))
+        return readings
+
+    def features(self, images: Sequence[Image]) -> list[NDArray[np.float32]]:
+        """The CTC head's input of each image, (T, D) with T = padded width / 8."""
+        found: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(images)
+        for members, batch in batches(images):
+            (features,) = self._trunk(batch)
+            for index, line in zip(members, features, strict=True):
+                found[index] = line.copy()  # a view would keep its whole batch in memory
+        return found
+
+    def head(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Weight (D, C) and bias (C,) of the CTC head: softmax(features @ weight + bias)."""
+        from onnx import numpy_helper
+
+        stored = {i.name: i for i in load_onnx(self.path).graph.initializer}
+        return numpy_helper.to_array(stored[self.names.weight]), numpy_helper.to_array(stored[self.names.bias])
+
+    @cached_property
+    def _trunk(self) -> Engine:
+        """The same graph, ending at the head's input."""
+        from onnx import TensorProto, helper
+
+        model = load_onnx(self.path)
+        del model.graph.output[:]
+        model.graph.output.append(helper.make_tensor_value_info(self.names.features, TensorProto.FLOAT, None))
+        return Engine(model.SerializeToString(), threads=self.threads)
