@@ -1,0 +1,220 @@
+"""The FastAPI application: `create_app(settings)`."""
+
+import json
+import logging
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+from fastapi import Body, FastAPI, File, Form, Request, UploadFile
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi_offline import FastAPIOffline
+
+from drawops import __version__
+from drawops.errors import Conflict, DrawopsError, ForbiddenTransition, InputRefused, NotFound, Unavailable
+from drawops.serving.page import page_html
+from drawops.serving.preview import preview_uri
+from drawops.serving.slot import LoadedModel, ModelSlot
+from drawops.settings import Settings, prepare_home
+
+logger = logging.getLogger(__name__)
+
+MAX_UPLOAD_BYTES = 200 * 2**20
+_STATUS = {InputRefused: 422, NotFound: 404, ForbiddenTransition: 409, Conflict: 409, Unavailable: 503}
+
+
+def create_app(settings: Settings, *, follow_every_s: float = 2.0) -> FastAPI:
+    """The server of one home.
+
+    Args:
+        follow_every_s: how often it looks whether the champion has moved (a deployment also tells it at once).
+    """
+    prepare_home(settings)
+    slot = ModelSlot(settings)
+    stop = threading.Event()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        follower = threading.Thread(
+            target=_follow, args=(slot, stop, follow_every_s), daemon=True, name="follow-champion"
+        )
+        follower.start()
+        yield
+        stop.set()
+
+    app = FastAPIOffline(
+        title="DrawOps",
+        version=__version__,
+        description="Reads engineering drawings with the approved model version and finds parts of similar shape.",
+        lifespan=lifespan,
+    )
+    app.state.settings, app.state.slot = settings, slot
+    app.add_exception_handler(DrawopsError, _error_answer)
+    _add_health(app, slot)
+    _add_models(app, slot)
+    _add_reading(app, settings, slot)
+    _add_shapes(app, settings)
+
+    @app.get("/", include_in_schema=False)
+    def page() -> HTMLResponse:
+        return HTMLResponse(page_html())
+
+    return app
+
+
+def _add_health(app: FastAPI, slot: ModelSlot) -> None:
+    @app.get("/healthz", tags=["health"])
+    def healthz() -> dict[str, str]:
+        """The process lives."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    def readyz() -> dict[str, str]:
+        """A model version is loaded; 503 until then."""
+        return {"status": "ok", "model": _loaded(slot).label}
+
+    @app.get("/v1/model", tags=["models"])
+    def model() -> dict[str, Any]:
+        """The version that serves and what is known of it."""
+        label = _loaded(slot).label
+        return {"label": label, "drawops": __version__, "version": _model_info(app.state.settings, label)}
+
+
+def _add_models(app: FastAPI, slot: ModelSlot) -> None:
+    @app.post("/v1/models/prepare", tags=["models"])
+    def prepare(label: Annotated[str, Body(embed=True)]) -> dict[str, str]:
+        """Load an approved version beside the one that serves (first step of a deployment)."""
+        return {"label": slot.prepare(label)}
+
+    @app.post("/v1/models/reload", tags=["models"])
+    def reload() -> dict[str, str]:
+        """Look at the registry now and serve its champion (second step of a deployment)."""
+        return {"label": slot.follow_champion()}
+
+
+def _add_reading(app: FastAPI, settings: Settings, slot: ModelSlot) -> None:
+    @app.post("/v1/read", tags=["reading"])
+    def read(
+        request: Request,
+        file: Annotated[UploadFile, File(description="A drawing: PDF, DXF, TIFF, PNG or JPEG.")],
+        vector_text: Annotated[bool, Form(description="Use the text that the file itself knows.")] = True,
+        preview: Annotated[bool, Form(description="Add each page as a small picture (data URI).")] = False,
+        caller: Annotated[str, Form(description="Who asks; recorded with the reading.")] = "",
+    ) -> dict[str, Any]:
+        """Read a drawing: lines with text, quad (pixels), angle, score, and the model version."""
+        from drawops.drawings import open_drawing
+        from drawops.ocr import read_file
+
+        model = _loaded(slot)
+        with _uploaded(file) as path:
+            reading = read_file(path, model.reader, model=model.label, use_vector_text=vector_text)
+            reading["file"] = path.name
+            if preview:
+                for page, entry in zip(open_drawing(path).pages(), reading["pages"], strict=True):
+                    entry["preview"] = preview_uri(page.image)
+            address = request.client.host if request.client else "?"
+            reading["reading_id"] = _record(settings, path, reading, caller=caller or f"http {address}")
+        return reading
+
+
+def _add_shapes(app: FastAPI, settings: Settings) -> None:
+    @app.post("/v1/similar", tags=["shapes"])
+    def similar(
+        file: Annotated[UploadFile, File(description="A drawing, or a crop of one.")],
+        k: Annotated[int, Form(description="How many drawings at most.")] = 10,
+        min_score: Annotated[float | None, Form(description="Only hits with at least this score, 0 to 1.")] = None,
+        where: Annotated[str, Form(description='Metadata filter as JSON, e.g. {"family": "flange"}.')] = "",
+    ) -> dict[str, Any]:
+        """The drawings whose shape is most similar; score = (1 + cosine) / 2 of the best view."""
+        with _uploaded(file) as path:
+            hits = _shape_search(settings).search(path, k=k, min_score=min_score, where=_json_object("where", where))
+            return {"hits": [hit.to_dict() for hit in hits]}
+
+    @app.post("/v1/embed", tags=["shapes"])
+    def embed(file: Annotated[UploadFile, File(description="A drawing, or a crop of one.")]) -> dict[str, Any]:
+        """The shape vectors of a drawing's views and the version of the embedding."""
+        with _uploaded(file) as path:
+            return _shape_search(settings).embed(path)
+
+    @app.get("/v1/index", tags=["shapes"])
+    def index() -> dict[str, Any]:
+        """How many drawings and views are indexed."""
+        return _shape_search(settings).stats()
+
+
+def _loaded(slot: ModelSlot) -> LoadedModel:
+    if slot.current is None:
+        raise Unavailable("No model version is loaded yet. Ask /readyz until it answers 200.")
+    return slot.current
+
+
+def _follow(slot: ModelSlot, stop: threading.Event, every_s: float) -> None:
+    while not stop.is_set():
+        try:
+            slot.follow_champion()
+        except Exception:  # the registry may be away for a while: go on serving, try again
+            logger.exception("could not follow the champion")
+        stop.wait(every_s)
+
+
+@contextmanager
+def _uploaded(file: UploadFile) -> Iterator[Path]:
+    """The upload as a file under its own name, which decides the format and goes into the record."""
+    name = Path((file.filename or "").replace("\\", "/")).name or "drawing"
+    with TemporaryDirectory(prefix="drawops-") as folder:
+        path = Path(folder) / name[-180:]
+        written = 0
+        with path.open("wb") as out:
+            while chunk := file.file.read(2**20):
+                written += len(chunk)
+                if written > MAX_UPLOAD_BYTES:
+                    raise InputRefused(name, f"larger than {MAX_UPLOAD_BYTES // 2**20} MiB. Send single sheets.")
+                out.write(chunk)
+        yield path
+
+
+_SEARCHES: dict[Path, Any] = {}
+_SEARCHES_LOCK = threading.Lock()
+
+
+def _shape_search(settings: Settings) -> Any:
+    from drawops.similarity import ShapeSearch
+
+    with _SEARCHES_LOCK:
+        if settings.home not in _SEARCHES:
+            _SEARCHES[settings.home] = ShapeSearch(settings)
+        return _SEARCHES[settings.home]
+
+
+def _record(settings: Settings, path: Path, reading: dict[str, Any], *, caller: str) -> Any:
+    from drawops.registry import Records
+
+    return Records(settings.records_url).store_reading(path, reading, caller=caller, source="api")
+
+
+def _model_info(settings: Settings, label: str) -> dict[str, Any]:
+    from drawops.registry import ModelRegistry
+
+    return ModelRegistry(settings).get(label).to_dict()
+
+
+def _json_object(name: str, text: str) -> dict[str, Any] | None:
+    if not text.strip():
+        return None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as exc:
+        raise InputRefused(name, f'not valid JSON ({exc}). Send an object like {{"family": "flange"}}.') from exc
+    if not isinstance(value, dict):
+        raise InputRefused(name, 'must be a JSON object like {"family": "flange"}.')
+    return value
+
+
+def _error_answer(request: Request, exc: Exception) -> Response:
+    status = next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), 400)
+    if request.url.path == "/readyz":
+        return PlainTextResponse(str(exc), status_code=status)
+    return JSONResponse({"error": str(exc)}, status_code=status)

@@ -1,0 +1,71 @@
+"""Deployment: the champion moves, and every reachable server answers with it, or nothing has changed.
+
+In two steps, so that a version which a server can't load never becomes the champion: all servers prepare it
+beside the one that serves; then the champion moves and they switch.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from drawops.errors import Unavailable
+from drawops.serving.servers import call, known_servers
+from drawops.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    label: str
+    servers: tuple[str, ...]
+    """Base URLs of the servers that answer with this version."""
+
+
+def deploy(label: str, settings: Settings, *, by: str, why: str = "") -> Deployment:
+    """Make an approved version the one that serves.
+
+    Servers that don't answer at all are left out: they follow the champion when they come up.
+
+    Raises:
+        NotFound, ForbiddenTransition: no such version, or it is not approved.
+        Unavailable: a server answered but can't serve the version; the champion is as before.
+    """
+    from drawops.registry import ModelRegistry
+
+    registry = ModelRegistry(settings)
+    version = registry.get(label)
+    registry.check_deployable(version.label)
+    before = registry.get("champion").label
+    servers = [url for url in known_servers(settings) if _answers(url)]
+    for url in servers:
+        call("POST", f"{url}/v1/models/prepare", json={"label": version.label}, timeout_s=300)
+    registry.mark_deployed(version.label, by=by, why=why or "deployed")
+    try:
+        for url in servers:
+            serving = call("POST", f"{url}/v1/models/reload")["label"]
+            if serving != version.label:
+                raise Unavailable(f"{url} serves {serving} instead of {version.label}.")
+    except Unavailable as exc:
+        if before != version.label:
+            registry.mark_deployed(before, by=by, why=f"{version.label} could not be served everywhere: {exc}")
+            for url in servers:
+                _try_reload(url)
+        raise
+    logger.info("deployed %s on %d servers", version.label, len(servers))
+    return Deployment(version.label, tuple(servers))
+
+
+def _answers(url: str) -> bool:
+    try:
+        call("GET", f"{url}/healthz", timeout_s=5)
+        return True
+    except Unavailable as exc:
+        logger.warning("%s; it will follow the champion when it is back", exc)
+        return False
+
+
+def _try_reload(url: str) -> None:
+    try:
+        call("POST", f"{url}/v1/models/reload")
+    except Unavailable as exc:
+        logger.warning("%s", exc)

@@ -1,0 +1,55 @@
+"""Run the server in this process, with the watcher beside it."""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from drawops.errors import SettingsError
+from drawops.serving.servers import registered
+from drawops.settings import Settings
+
+
+def run_server(settings: Settings, *, host: str, port: int, watch: bool, say: Callable[[str], None]) -> None:
+    """Serve until interrupted. `port` 0 takes a free one.
+
+    Raises:
+        SettingsError: the address can't be listened on.
+    """
+    import uvicorn
+
+    from drawops.registry import ModelRegistry
+    from drawops.serving.app import create_app
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("alembic", "mlflow", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    ModelRegistry(settings).ensure_base()
+    listener = _listen(host, port)
+    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '') else host}:{listener.getsockname()[1]}"
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=30))
+    stop = threading.Event()
+    with ExitStack() as stack:
+        stack.callback(stop.set)
+        stack.enter_context(registered(settings, address))
+        if watch:
+            _start_watcher(settings, stop)
+        say(f"DrawOps serves at {address}  (API: {address}/docs; stop with Ctrl-C)")
+        server.run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        raise SettingsError(f"Can't listen on {host}:{port}: {exc.strerror}. Choose another with --port.") from exc
+    return listener
+
+
+def _start_watcher(settings: Settings, stop: threading.Event) -> None:
+    from drawops.registry.watch import watch_and_deploy
+
+    threading.Thread(target=watch_and_deploy, args=(settings, stop), daemon=True, name="watch").start()

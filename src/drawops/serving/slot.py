@@ -1,0 +1,73 @@
+"""Which model version a server reads with, and how it changes without a dropped request."""
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from drawops.ocr import Reader
+    from drawops.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    label: str
+    reader: "Reader"
+
+
+class ModelSlot:
+    """Holds the version that serves and at most one that is prepared to take over.
+
+    A request takes `current` once and keeps it to its end, so a swap drops nothing: the old reader lives
+    until its last request has finished.
+    """
+
+    def __init__(self, settings: "Settings") -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._current: LoadedModel | None = None
+        self._prepared: LoadedModel | None = None
+
+    @property
+    def current(self) -> LoadedModel | None:
+        return self._current
+
+    def prepare(self, label: str) -> str:
+        """Load a version beside the one that serves. Only versions that a person approved are loaded.
+
+        Returns:
+            The version's own label (`label` may be an alias).
+        Raises:
+            NotFound, ForbiddenTransition: no such version, or it is not approved.
+        """
+        from drawops.errors import ForbiddenTransition
+        from drawops.ocr import open_reader
+        from drawops.registry import ModelRegistry
+
+        registry = ModelRegistry(self._settings)
+        version = registry.get(label)
+        if version.status not in ("Approved", "Deployed", "Archived"):
+            raise ForbiddenTransition(f"{version.label} is {version.status}; only an approved version can be served.")
+        with self._lock:
+            for held in (self._current, self._prepared):
+                if held and held.label == version.label:
+                    self._prepared = held
+                    return held.label
+            logger.info("loading %s", version.label)
+            self._prepared = LoadedModel(version.label, open_reader(registry.fetch(version.label), self._settings))
+            return version.label
+
+    def follow_champion(self) -> str:
+        """Serve what the registry calls champion. Returns its label."""
+        from drawops.registry import ModelRegistry
+
+        champion = ModelRegistry(self._settings).get("champion").label
+        if self._current is None or self._current.label != champion:
+            self.prepare(champion)
+            with self._lock:
+                self._current, self._prepared = self._prepared, None
+            logger.info("serving %s", champion)
+        return champion
