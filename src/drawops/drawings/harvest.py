@@ -1,0 +1,127 @@
+"""Pieces of vector text to lines: characters or runs with a place and a direction become lines with quads."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from drawops.drawings.model import Quad, TextLine, quad_angle
+
+_SAME_ANGLE = 1.5  # degrees
+_SAME_BASELINE = 0.22  # of the letter size
+_NEW_LINE_GAP = 0.75  # of the letter size: wider gaps part two texts
+_SPACE_GAP = 0.22
+_SIZE_RATIO = 1.45
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A character or run as it stands on the page.
+
+    `origin` is the start of its baseline and `size` its letter size (em), in pixels; `angle` as in TextLine.
+    `box` is the ink box in the reading frame, relative to the origin: (start, bottom, end, top) in pixels,
+    `advance` the pixels along the baseline to where the next character would stand.
+    """
+
+    text: str
+    origin: tuple[float, float]
+    angle: float
+    size: float
+    advance: float
+    box: tuple[float, float, float, float]
+
+
+def to_lines(pieces: Iterable[Piece]) -> list[TextLine]:
+    """Chain pieces that stand on one baseline, at any angle, into lines with source "vector".
+
+    A gap of more than about a letter's width starts a new line; a smaller one, or a space among the pieces,
+    becomes one space. Pieces drawn twice at one place (imitated bold) count once.
+    """
+    lines: list[TextLine] = []
+    for group in _by_angle(pieces):
+        angle = float(np.degrees(np.angle(np.mean(np.exp(1j * np.radians([p.angle for p in group]))))))
+        lines += [_to_line(chain, angle) for chain in _chains(group, angle)]
+    return [line for line in lines if line.text]
+
+
+def _by_angle(pieces: Iterable[Piece]) -> list[list[Piece]]:
+    ordered = sorted(pieces, key=lambda p: p.angle % 360)
+    groups: list[list[Piece]] = []
+    for piece in ordered:
+        if groups and piece.angle % 360 - groups[-1][-1].angle % 360 <= _SAME_ANGLE:
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+    if len(groups) > 1 and groups[0][0].angle % 360 + 360 - groups[-1][-1].angle % 360 <= _SAME_ANGLE:
+        groups[0] += groups.pop()  # 359.9 and 0.1 degrees
+    return groups
+
+
+def _along_and_up(piece: Piece, angle: float) -> tuple[float, float]:
+    """The origin in the reading frame: distance along the direction, and upwards from it."""
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    x, y = piece.origin
+    return float(x * c - y * s), float(-x * s - y * c)
+
+
+def _chains(group: Sequence[Piece], angle: float) -> list[list[Piece]]:
+    places = {id(p): _along_and_up(p, angle) for p in group}
+    rows: list[list[Piece]] = []
+    for piece in sorted(group, key=lambda p: places[id(p)][1]):
+        up = places[id(piece)][1]
+        row = next(
+            (
+                r
+                for r in reversed(rows[-8:])
+                if abs(up - places[id(r[0])][1]) <= _SAME_BASELINE * min(piece.size, r[0].size)
+                and max(piece.size, r[0].size) <= _SIZE_RATIO * min(piece.size, r[0].size)
+            ),
+            None,
+        )
+        if row is None:
+            rows.append([piece])
+        else:
+            row.append(piece)
+    chains: list[list[Piece]] = []
+    for row in rows:
+        row.sort(key=lambda p: places[id(p)][0])
+        chain: list[Piece] = []
+        for piece in row:
+            start = places[id(piece)][0]
+            if chain:
+                last = chain[-1]
+                before = places[id(last)][0]
+                if piece.text == last.text and abs(start - before) < 0.15 * piece.size:
+                    continue  # drawn twice
+                if start - before - last.advance > _NEW_LINE_GAP * piece.size:
+                    chains.append(chain)
+                    chain = []
+            chain.append(piece)
+        chains.append(chain)
+    return chains
+
+
+def _to_line(chain: Sequence[Piece], angle: float) -> TextLine:
+    places = [_along_and_up(p, angle) for p in chain]
+    words = [chain[0].text]
+    for (last, (before, _)), (piece, (start, _)) in pairwise(zip(chain, places, strict=True)):
+        if start - before - last.advance > _SPACE_GAP * piece.size:
+            words.append(" ")
+        words.append(piece.text)
+    text = " ".join("".join(words).split())
+    inked = [(p, at) for p, at in zip(chain, places, strict=True) if p.text.strip()]
+    if not inked:
+        return TextLine("", ((0, 0),) * 4)
+    start = min(a + p.box[0] for p, (a, _) in inked)
+    end = max(a + p.box[2] for p, (a, _) in inked)
+    bottom = min(u + p.box[1] for p, (_, u) in inked)
+    top = max(u + p.box[3] for p, (_, u) in inked)
+    quad = _to_page([(start, top), (end, top), (end, bottom), (start, bottom)], angle)
+    return TextLine(text, quad, round(quad_angle(quad), 2), source="vector")
+
+
+def _to_page(corners: Sequence[tuple[float, float]], angle: float) -> Quad:
+    c, s = float(np.cos(np.radians(angle))), float(np.sin(np.radians(angle)))
+    a, b, d, e = ((along * c - up * s, -along * s - up * c) for along, up in corners)
+    return (a, b, d, e)
