@@ -1,0 +1,50 @@
+# `make demo` shows the whole loop; `make test` passes the tests. Both set everything up by themselves.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Pages and steps are small: more threads than cores cost time on shared machines.
+export OMP_NUM_THREADS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check test-servers compile constraints clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## Set everything up in .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "DrawOps needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing DrawOps and its libraries into $(VENV) (about 2.5 GB, some minutes) …"
+	@# torch is named here so that pip does not take a build with gigabytes of GPU libraries for it
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0 -e '.[dev,paddleocr]'
+	@# paddleocr brings an OpenCV that needs libGL; the headless build of the same version takes its place
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --force-reinstall --no-deps opencv-python-headless
+	@touch $@
+
+demo: $(STAMP) ## The whole loop on generated drawings, or on yours: make demo DRAWINGS=folder
+	@$(BIN)/drawops demo $(if $(DRAWINGS),--drawings "$(DRAWINGS)")
+
+test: $(STAMP) ## All tests that need only pip
+	@$(BIN)/python -m pytest -q -n 2 --dist loadscope
+
+check: $(STAMP) ## Format, lint, types, unit tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/contract -m "not slow"
+
+test-servers: $(STAMP) ## Tests that need servers or a browser (Debian, as root); a skip is a failure
+	@infra/ci/install-test-tools
+	@DRAWOPS_REQUIRE=$${DRAWOPS_REQUIRE:-browser} $(BIN)/python -m pytest -q -m server
+
+compile: $(STAMP) ## Compile the pipelines into src/drawops/packages
+	@$(BIN)/python -m pipelines
+
+constraints: ## Freeze what a fresh install resolves to
+	@$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | grep -v '^drawops' > constraints.txt
+
+clean: ## Remove the virtual environment and caches (never a home)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist
