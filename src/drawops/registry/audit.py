@@ -1,0 +1,204 @@
+"""The append-only record of who changed what, when and why: JSON lines, each holding the hash of the one before."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+START = "0" * 64
+"""What the first line has as its previous hash."""
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One line. `from_`/`to` are statuses; in a `refused` line `to` is what was wished for and did not happen."""
+
+    n: int
+    time: str
+    who: str
+    action: str
+    subject: str
+    from_: str
+    to: str
+    why: str
+    source: str
+    prev: str
+    hash: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> str:
+        """The subject's status after this line."""
+        return self.from_ if self.action == "refused" else self.to
+
+    def to_dict(self) -> dict[str, Any]:
+        values = {("from" if k == "from_" else k): v for k, v in self.__dict__.items()}
+        return {**values, "details": dict(self.details)}
+
+
+class AuditLog:
+    """The log at `path`, with `<path>.head` beside it: number and hash of the last line, so that a cut-off end shows.
+
+    A line is written and synced before the head is, so a head behind the log is a crash and a head
+    before it is a loss.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.head_path = self.path.with_name(self.path.name + ".head")
+
+    def append(
+        self,
+        who: str,
+        action: str,
+        subject: str,
+        from_: str | None,
+        to: str,
+        why: str,
+        *,
+        source: str = "drawops",
+        details: Mapping[str, Any] | None = None,
+    ) -> AuditEntry:
+        """Write one line and sync it to disk. A torn last line (a crash while writing) is taken out first
+        and its text kept in a line of its own."""
+        from filelock import FileLock
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self.path}.lock"):
+            self._heal()
+            return self._write(
+                who=who,
+                action=action,
+                subject=subject,
+                from_=from_ or "",
+                to=to,
+                why=why,
+                source=source,
+                details=dict(details or {}),
+            )
+
+    def entries(self, subject: str | None = None) -> list[AuditEntry]:
+        """All readable lines, oldest first; a damaged one is left out (`verify` names it)."""
+        found = [entry for line in self._lines() if (entry := _parse(line))]
+        return found if subject is None else [e for e in found if e.subject == subject]
+
+    def last(self, subject: str) -> AuditEntry | None:
+        entries = self.entries(subject)
+        return entries[-1] if entries else None
+
+    def verify(self) -> list[str]:
+        """What is wrong with the log, first problem first; empty when nothing is."""
+        problems: list[str] = []
+        expected, previous, hashes = 1, START, [START]
+        for line in self._lines():
+            entry = _parse(line)
+            if entry is None:
+                problems.append(f"line {expected}: is torn or not an audit record: {line[:80]!r}")
+                break
+            if entry.n != expected:
+                problems.append(f"line {expected}: missing (the line there says it is line {entry.n})")
+                break
+            if entry.prev != previous:
+                problems.append(f"line {expected}: does not follow the line before it (changed or replaced)")
+                break
+            if entry.hash != _digest(entry.to_dict()):
+                problems.append(f"line {expected}: was changed after it was written")
+                break
+            if entry.action == "damaged":
+                problems.append(f"line {expected}: {entry.why}")
+            previous, expected = entry.hash, expected + 1
+            hashes.append(entry.hash)
+        else:
+            count, head = self._head()
+            if count >= len(hashes):
+                problems.append(f"line {len(hashes)}: missing; {count} lines were written, {len(hashes) - 1} are there")
+            elif head != hashes[count]:
+                problems.append(f"line {count}: is not the line that was written (the head record differs)")
+        return problems
+
+    def _lines(self) -> list[str]:
+        try:
+            return self.path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
+        except FileNotFoundError:
+            return []
+
+    def _head(self) -> tuple[int, str]:
+        try:
+            head = json.loads(self.head_path.read_text(encoding="utf-8"))
+            return int(head["count"]), str(head["hash"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return 0, START
+
+    def _write(self, **values: Any) -> AuditEntry:
+        entries = self.entries()
+        last = entries[-1] if entries else None
+        record = {
+            "n": (last.n if last else 0) + 1,
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            **{("from" if k == "from_" else k): v for k, v in values.items()},
+            "prev": last.hash if last else START,
+        }
+        record["hash"] = _digest(record)
+        with self.path.open("ab") as out:
+            out.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
+            out.flush()
+            os.fsync(out.fileno())
+        write_whole(self.head_path, json.dumps({"count": record["n"], "hash": record["hash"]}))
+        return _entry(record)
+
+    def _heal(self) -> None:
+        """Take out a torn last line, and write down that it was there; write down lost lines too."""
+        data = self.path.read_bytes() if self.path.exists() else b""
+        whole, _, tail = data.rpartition(b"\n")
+        if tail and _parse(tail.decode(errors="replace")):  # all of the record is there, only its newline is not
+            with self.path.open("ab") as out:
+                out.write(b"\n")
+            tail = b""
+        elif tail:
+            with self.path.open("r+b") as out:
+                out.truncate(len(whole) + 1 if whole else 0)
+                os.fsync(out.fileno())
+        count, _ = self._head()
+        present = len(self.entries())
+        blank = {"who": "drawops", "subject": "audit", "from_": "", "to": "", "source": "drawops", "details": {}}
+        if count > present:
+            why = f"lines {present + 1} to {count} had been written and were missing here"
+            self._write(**blank | {"action": "damaged", "why": why})
+        if tail:
+            why = "took out a last line that a crash had left half written"
+            torn = {"torn": tail.decode(errors="replace")}
+            self._write(**blank | {"action": "healed", "why": why, "details": torn})
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    """sha256 over the previous hash and the canonical JSON of the record without its own hash."""
+    body = {k: v for k, v in record.items() if k != "hash"}
+    canonical = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256((record["prev"] + canonical).encode()).hexdigest()
+
+
+def _entry(record: Mapping[str, Any]) -> AuditEntry:
+    return AuditEntry(**{("from_" if k == "from" else k): v for k, v in record.items()})
+
+
+def _parse(line: str) -> AuditEntry | None:
+    try:
+        return _entry(json.loads(line))
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a small file at once: readers see the old text or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(name, path)

@@ -1,0 +1,22 @@
+"""The model card: what the version page of the MLflow UI shows, so that a person can judge."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def model_card(label: str, tags: Mapping[str, str], card: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    """Markdown, rendered from `registry/model_card.md`.
+
+    Args:
+        tags: mode, base, dataset, trained_by, sha256, gate, gate_reasons.
+        card: model.json of the model directory.
+        report: EvaluationReport as JSON, {} when there is none.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    from drawops.resources import registry_dir
+
+    source = (registry_dir() / "model_card.md").read_text(encoding="utf-8")
+    template = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
+    reasons = [r for r in tags.get("gate_reasons", "").split("\n") if r]
+    return template.render(label=label, tags=tags, card=card, report=report, reasons=reasons)
