@@ -1,0 +1,275 @@
+"""Gates: the automatic check before a person is asked. A gate is a file in `registry/gates/`.
+
+Three questions are put to an evaluation: does the candidate read drawings better, does it still read general text,
+is any symbol lost? Each ends in a reason in words. A question that the data can't decide is not passed, and its
+reason says how many more lines would decide it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from drawops.errors import NotFound, SettingsError, did_you_mean
+from drawops.evaluation.results import Estimate, EvaluationReport, SetResult
+from drawops.evaluation.significance import Interval, lines_to_decide
+from drawops.resources import registry_dir
+
+Outcome = Literal["passed", "failed", "undecided"]
+
+
+class _Rule(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DrawingRule(_Rule):
+    """The candidate reads drawing lines better than the champion."""
+
+    min_gain_points: float = Field(
+        0.0, ge=-100, le=100, description="The whole interval of the gain in exact match must reach this (points)."
+    )
+    min_lines: int = Field(30, ge=1, description="Labelled test lines below which real drawings can't decide.")
+    too_few: Literal["generated", "undecided"] = Field(
+        "generated", description="With fewer: judge generated drawing lines instead, or leave it undecided."
+    )
+    min_exact_percent: float | None = Field(
+        None, ge=0, le=100, description="Exact match that the candidate must reach in any case."
+    )
+
+
+class GeneralRule(_Rule):
+    """The candidate still reads general text: non-inferiority."""
+
+    max_loss_points: float = Field(
+        0.5, ge=0, le=100, description="The whole interval of the loss in exact match must stay below this (points)."
+    )
+    min_lines: int = Field(1000, ge=1, description="Lines below which the general set can't decide.")
+
+
+class SymbolRule(_Rule):
+    """No symbol is read worse than before, beyond chance (paired test, Holm-adjusted over symbols)."""
+
+    alpha: float = Field(0.05, gt=0, lt=1, description="Significance level.")
+    allowed: str = Field("", description="Symbols that may be lost.")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One answer in words; `ok` is False for failed and for undecided."""
+
+    outcome: Outcome
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == "passed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says. `reasons` are (ok, text) pairs."""
+
+    gate: str
+    passed: bool
+    reasons: list[tuple[bool, str]]
+    undecided: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "gate": self.gate,
+            "passed": self.passed,
+            "undecided": self.undecided,
+            "reasons": [{"ok": ok, "text": text} for ok, text in self.reasons],
+        }
+
+
+class Gate(_Rule):
+    """A gate as its file says it. A rule that is left out is not asked."""
+
+    name: str
+    description: str = ""
+    drawings: DrawingRule | None = None
+    general: GeneralRule | None = None
+    symbols: SymbolRule | None = None
+
+    def judge(self, report: EvaluationReport) -> Verdict:
+        """Put every rule of the gate to the report."""
+        reasons: list[Reason] = []
+        if self.drawings:
+            reasons += _judge_drawings(self.drawings, report)
+        if self.general:
+            reasons.append(_judge_general(self.general, report))
+        if self.symbols:
+            reasons += _judge_symbols(self.symbols, report)
+        return Verdict(
+            gate=self.name,
+            passed=bool(reasons) and all(r.ok for r in reasons),
+            reasons=[(r.ok, r.text) for r in reasons],
+            undecided=any(r.outcome == "undecided" for r in reasons)
+            and not any(r.outcome == "failed" for r in reasons),
+        )
+
+
+def list_gates() -> list[str]:
+    """Names of the gates in `registry/gates/`."""
+    return sorted(path.stem for path in gates_dir().glob("*.yaml"))
+
+
+def gates_dir() -> Path:
+    return registry_dir() / "gates"
+
+
+def load_gate(name: str) -> Gate:
+    """A gate by its name in `registry/gates/`, or by the path of a YAML file.
+
+    Raises:
+        NotFound: no such gate (the nearest name is given).
+        SettingsError: the file has an unknown or wrong field.
+    """
+    import yaml
+
+    path = Path(name) if name.endswith((".yaml", ".yml")) else gates_dir() / f"{name}.yaml"
+    if not path.is_file():
+        raise NotFound(f"No gate '{name}' in {gates_dir()}. {did_you_mean(name, list_gates())}", what=name)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Gate(**{"name": path.stem, **(values or {})})
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as exc:
+        raise SettingsError(f"{path} is not a gate: {exc}") from exc
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        hint = (
+            did_you_mean(str(first["loc"][-1]), _fields_beside(first["loc"]))
+            if first["type"] == "extra_forbidden"
+            else ""
+        )
+        raise SettingsError(f"{path}: {field}: {first['msg']}. {hint}".rstrip()) from exc
+
+
+def _fields_beside(location: tuple[Any, ...]) -> set[str]:
+    rules: dict[str, type[_Rule]] = {"drawings": DrawingRule, "general": GeneralRule, "symbols": SymbolRule}
+    model: type[_Rule] = rules[location[0]] if len(location) > 1 else Gate
+    return set(model.model_fields)
+
+
+def _judge_drawings(rule: DrawingRule, report: EvaluationReport) -> list[Reason]:
+    labelled = report.get("drawings")
+    count = labelled.lines if labelled else 0
+    if labelled and count >= rule.min_lines:
+        judged, remark = labelled, ""
+    elif rule.too_few == "undecided":
+        missing = rule.min_lines - count
+        return [
+            Reason(
+                "undecided",
+                f"Undecided: {_count(count, 'labelled test line')}, the gate wants {rule.min_lines}. "
+                f"{missing} more would let it decide.",
+            )
+        ]
+    else:
+        fallback = report.get("generated")
+        have = f"Only {_count(count, 'labelled test line')}" if count else "There are no labelled test lines"
+        remark = f"{have} (the gate wants {rule.min_lines}), so generated lines in fonts never trained on are judged. "
+        if fallback is None:
+            return [Reason("undecided", f"Undecided: {have.lower()}, and no generated lines were read.")]
+        judged = fallback
+    reasons = [_judge_gain(judged, rule.min_gain_points, remark)]
+    if rule.min_exact_percent is not None:
+        exact = judged.candidate.exact.value * 100
+        ok = exact >= rule.min_exact_percent
+        reasons.append(
+            Reason(
+                "passed" if ok else "failed",
+                f"{judged.title}: {exact:.1f} % read exactly, {'at least' if ok else 'less than'} the "
+                f"{rule.min_exact_percent:g} % that the gate wants.",
+            )
+        )
+    return reasons
+
+
+def _judge_gain(judged: SetResult, minimum: float, remark: str) -> Reason:
+    difference = judged.exact_difference
+    seen = (
+        f"{remark}{judged.title}: {judged.champion.exact.value:.1%} → {judged.candidate.exact.value:.1%} exact "
+        f"({_points(difference)}; {_count(judged.lines, 'line')}{_of_drawings(judged)}, "
+        f"{judged.outcomes['gained']} gained, {judged.outcomes['lost']} lost)"
+    )
+    if judged.outcomes["gained"] == judged.outcomes["lost"] == 0 and minimum <= 0:
+        return Reason("passed", f"{seen}. No line changed; the gate asks for no gain.")
+    return _decide(seen, difference, minimum / 100, judged.lines, f"a gain of at least {minimum:g} points")
+
+
+def _judge_general(rule: GeneralRule, report: EvaluationReport) -> Reason:
+    judged = report.get("general")
+    if judged is None or judged.lines < rule.min_lines:
+        have = judged.lines if judged else 0
+        return Reason(
+            "undecided",
+            f"Undecided: the general set has {_count(have, 'line')}, the gate wants {rule.min_lines}. "
+            f"{rule.min_lines - have} more would let it decide.",
+        )
+    difference = judged.exact_difference
+    seen = (
+        f"{judged.title} (synthetic): {judged.champion.exact.value:.1%} → {judged.candidate.exact.value:.1%} exact "
+        f"({_points(difference)}; {_count(judged.lines, 'line')}, "
+        f"{judged.outcomes['gained']} gained, {judged.outcomes['lost']} lost)"
+    )
+    asked = f"a loss of at most {rule.max_loss_points:g} points"
+    return _decide(seen, difference, -rule.max_loss_points / 100, judged.lines, asked)
+
+
+def _decide(seen: str, difference: Estimate, threshold: float, lines: int, asked: str) -> Reason:
+    """Passed when the whole interval is at or above the threshold, failed when it is below, else undecided."""
+    if difference.low is None or difference.high is None:
+        return Reason(
+            "undecided",
+            f"{seen}. Undecided: all lines come from one drawing, so its spread is unknown. Add test drawings.",
+        )
+    if difference.low >= threshold - 1e-9:
+        return Reason("passed", f"{seen}. The gate asks for {asked}: certain enough.")
+    if difference.high < threshold:
+        return Reason("failed", f"{seen}. The gate asks for {asked}: missed.")
+    more = lines_to_decide(difference.value, Interval(difference.low, difference.high), threshold, lines)
+    advice = (
+        f"About {more:,} more lines of this kind would decide it (with 80 % probability, if the difference stays)."
+        if more
+        else "The difference lies on the limit; more lines would not decide it."
+    )
+    return Reason("undecided", f"{seen}. The gate asks for {asked}: undecided. {advice}")
+
+
+def _judge_symbols(rule: SymbolRule, report: EvaluationReport) -> list[Reason]:
+    reasons = []
+    for judged in report.sets:
+        lost = [s for s in judged.symbols if s.lost > s.gained and s.p < rule.alpha and s.symbol not in rule.allowed]
+        if lost:
+            named = ", ".join(
+                f"{s.symbol} ({s.champion_recall:.1%} → {s.candidate_recall:.1%} of {s.count}, p = {s.p:.2g})"
+                for s in lost[:8]
+            )
+            more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
+            reasons.append(Reason("failed", f"{judged.title}: {_count(len(lost), 'symbol')} lost: {named}{more}."))
+    if not reasons:
+        symbols = len({s.symbol for judged in report.sets for s in judged.symbols})
+        tested = " and ".join(f"{judged.title.lower()}" for judged in report.sets)
+        if not symbols:
+            return [Reason("undecided", "Undecided: no set was read, so no symbol could be compared.")]
+        reasons.append(Reason("passed", f"No symbol is lost beyond chance: {symbols:,} symbols in {tested}."))
+    return reasons
+
+
+def _points(difference: Estimate) -> str:
+    text = f"{difference.value * 100:+.2f} points"
+    if difference.low is None or difference.high is None:
+        return text
+    return f"{text}, {difference.level:.0%} interval {difference.low * 100:+.2f} to {difference.high * 100:+.2f}"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def _of_drawings(judged: SetResult) -> str:
+    return f" of {_count(judged.clusters, 'drawing')}" if judged.cluster_unit == "drawing" else ""
