@@ -1,0 +1,182 @@
+"""What was read: every reading by CLI or API, in one SQL table (SQLite in the home by default)."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import JSON, Column, DateTime, Engine, Integer, MetaData, String, Table, create_engine, event, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from drawops.errors import InputRefused, SettingsError, Unavailable
+
+_METADATA = MetaData()
+_READINGS = Table(
+    "readings",
+    _METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("drawing_sha256", String(64), nullable=False, index=True),
+    Column("name", String(1024), nullable=False, index=True),
+    Column("page_count", Integer, nullable=False),
+    Column("model", String(64), nullable=False, index=True),
+    Column("time", DateTime(timezone=True), nullable=False),
+    Column("caller", String(256), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("pages", JSON, nullable=False),
+)
+_PAGE_FIELDS = ("page", "width", "height", "dpi", "lines")
+
+
+@dataclass(frozen=True)
+class StoredReading:
+    """One drawing read once. `pages` as `drawops read --format json` prints them; `time` is UTC, ISO 8601."""
+
+    id: int
+    drawing_sha256: str
+    name: str
+    page_count: int
+    model: str
+    time: str
+    caller: str
+    source: str
+    pages: list[dict[str, Any]]
+
+    @property
+    def line_count(self) -> int:
+        return sum(len(page["lines"]) for page in self.pages)
+
+    def to_dict(self, *, lines: bool = False) -> dict[str, Any]:
+        values = {k: v for k, v in self.__dict__.items() if k != "pages"} | {"line_count": self.line_count}
+        return values | ({"pages": self.pages} if lines else {})
+
+
+class Records:
+    """The readings at an SQLAlchemy URL.
+
+    Raises:
+        SettingsError: not a database URL.
+        Unavailable: the database does not answer or can't be written (from every method).
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine = _engine(url)
+
+    def store_reading(
+        self, path: Path | str, reading: Mapping[str, Any], *, caller: str, source: Literal["cli", "api"]
+    ) -> int:
+        """Keep what `read_file` returned for the file at `path`. Returns the id of the reading."""
+        for key in ("model", "pages"):
+            if key not in reading:
+                raise InputRefused("reading", f"has no '{key}'; give what drawops.ocr.read_file returns")
+        path = Path(path)
+        row = {
+            "drawing_sha256": _sha256(path),
+            "name": path.name,
+            "page_count": len(reading["pages"]),
+            "model": str(reading["model"]),
+            "time": datetime.now(UTC),
+            "caller": caller[:256],
+            "source": source,
+            "pages": [{k: page[k] for k in _PAGE_FIELDS if k in page} for page in reading["pages"]],
+        }
+        with self._answering() as connection:
+            result = connection.execute(_READINGS.insert().values(row))
+            return int(result.inserted_primary_key[0])
+
+    def get(self, reading_id: int) -> StoredReading | None:
+        return next(iter(self._select(_READINGS.c.id == reading_id)), None)
+
+    def of_drawing(self, drawing: str) -> list[StoredReading]:
+        """Readings of a drawing named by path, file name or the start (6 or more digits) of its sha256, oldest first."""
+        path = Path(drawing)
+        if path.is_file():
+            return self._select(_READINGS.c.drawing_sha256 == _sha256(path))
+        found = self._select(_READINGS.c.name == path.name)
+        if not found and re.fullmatch(r"[0-9a-fA-F]{6,64}", drawing):
+            found = self._select(_READINGS.c.drawing_sha256.startswith(drawing.lower()))
+        return found
+
+    def of_model(self, label: str) -> list[StoredReading]:
+        """Readings by a model version, oldest first."""
+        return self._select(_READINGS.c.model == label)
+
+    def names(self) -> list[str]:
+        """File names of all drawings that were read."""
+        with self._answering() as connection:
+            return sorted(connection.execute(select(_READINGS.c.name).distinct()).scalars())
+
+    def _select(self, condition: Any) -> list[StoredReading]:
+        with self._answering() as connection:
+            rows = connection.execute(select(_READINGS).where(condition).order_by(_READINGS.c.id)).mappings()
+            return [StoredReading(**{**row, "time": _utc_text(row["time"])}) for row in rows]
+
+    @contextmanager
+    def _answering(self) -> Iterator[Any]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as exc:
+            reason = str(getattr(exc, "orig", None) or exc)
+            raise Unavailable(
+                f"The records at {_safe(self.url)} don't answer: {reason}. Check DRAWOPS_RECORDS."
+            ) from exc
+
+
+@lru_cache(maxsize=16)
+def _engine(url: str) -> Engine:
+    """One engine per URL and process, with its table made."""
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed)
+    except (ArgumentError, ImportError) as exc:
+        raise SettingsError(f"DRAWOPS_RECORDS '{_safe(url)}' is not a usable SQLAlchemy URL: {exc}") from exc
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    try:
+        _METADATA.create_all(engine)
+    except SQLAlchemyError as exc:
+        if not _has_table(engine):  # two processes may make it at the same time
+            reason = str(getattr(exc, "orig", None) or exc)
+            raise Unavailable(f"The records at {_safe(url)} don't answer: {reason}. Check DRAWOPS_RECORDS.") from exc
+    return engine
+
+
+def _has_table(engine: Engine) -> bool:
+    from sqlalchemy import inspect
+
+    try:
+        return inspect(engine).has_table(_READINGS.name)
+    except SQLAlchemyError:
+        return False
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.execute("PRAGMA busy_timeout=30000")
+    connection.execute("PRAGMA journal_mode=WAL")  # readers don't wait for a writer
+
+
+def _safe(url: str) -> str:
+    """The URL without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _utc_text(time: datetime) -> str:
+    aware = time if time.tzinfo else time.replace(tzinfo=UTC)  # SQLite forgets the zone
+    return aware.astimezone(UTC).isoformat(timespec="milliseconds")
