@@ -37,9 +37,13 @@ def deploy(label: str, settings: Settings, *, by: str, why: str = "") -> Deploym
     registry.check_deployable(version.label)
     before = registry.get("champion").label
     servers = [url for url in known_servers(settings) if _answers(url)]
-    for url in servers:
-        call("POST", f"{url}/v1/models/prepare", json={"label": version.label}, timeout_s=300)
-    registry.mark_deployed(version.label, by=by, why=why or "deployed")
+    try:
+        for url in servers:
+            call("POST", f"{url}/v1/models/prepare", json={"label": version.label}, timeout_s=300)
+    except Unavailable as exc:
+        registry.note_failed_deployment(version.label, by, str(exc))
+        raise
+    registry.mark_deployed(version.label, by=by, why=why or "deployed", servers=servers)
     try:
         for url in servers:
             serving = call("POST", f"{url}/v1/models/reload")["label"]
