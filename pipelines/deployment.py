@@ -1,0 +1,22 @@
+"""The pipeline `deployment`: deploy an approved model version."""
+
+from kfp import dsl
+
+from components import IMAGE
+from components.deploy.component import deploy
+from pipelines.placement import place
+
+
+@dsl.pipeline(name="deployment", description="Deploy an approved model version to every reachable server.")
+def deployment(
+    version: str,
+    by: str,
+    why: str = "",
+    image: str = IMAGE,
+    cpu: str = "1",
+    memory: str = "2G",
+    secret: str = "drawops",
+) -> str:
+    task = deploy(version=version, by=by, why=why)
+    place(task, image, cpu, memory, secret, hours=0.5, cache=False)
+    return task.outputs["Output"]

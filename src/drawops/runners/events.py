@@ -1,0 +1,123 @@
+"""What a step tells while it runs: one JSON object a line, appended to the file that the runner names.
+
+Where no runner listens (a pod, a unit test) the events are only logged.
+"""
+
+import functools
+import json
+import logging
+import os
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from drawops.errors import DrawopsError
+
+logger = logging.getLogger(__name__)
+
+# Not a setting, but plumbing between a runner and the processes that it starts.
+EVENTS_VARIABLE = "_DRAWOPS_EVENTS"
+_PROGRESS_EVERY_S = 0.25
+_TRACEBACK_LINES = 6
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def emit(event: str, step: str, **values: Any) -> None:
+    """Append an event. A reader never sees half a line: each is one write."""
+    row = {"event": event, "step": step, "time": time.time(), **values}
+    if file := os.environ.get(EVENTS_VARIABLE):
+        with open(file, "a", encoding="utf-8") as out:
+            out.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    elif event != "progress":
+        logger.info("step %s %s %s", step, event, values)
+
+
+def reported(step: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function tell when it starts, finishes (seconds, CPU seconds, peak memory) or fails (with what)."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            started, cpu = time.perf_counter(), _cpu_seconds()
+            emit("started", step)
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as exc:
+                emit("failed", step, **_costs(started, cpu), **_describe(exc))
+                raise
+            emit("finished", step, **_costs(started, cpu))
+            return result
+
+        return call
+
+    return decorate
+
+
+class ProgressReporter:
+    """Passes a step's progress on, at most four times a second and always the last one."""
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+        self._last = 0.0
+
+    def __call__(self, done: int, total: int, **figures: Any) -> None:
+        now = time.monotonic()
+        if done >= total or now - self._last >= _PROGRESS_EVERY_S:
+            self._last = now
+            emit("progress", self.step, done=done, total=total, **figures)
+
+
+class EventReader:
+    """Reads the events that were appended since the last look."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._offset = 0
+
+    def new(self) -> Iterator[dict[str, Any]]:
+        if not self.file.exists():
+            return
+        with self.file.open("rb") as stream:
+            stream.seek(self._offset)
+            for line in stream:
+                if not line.endswith(b"\n"):  # being written
+                    break
+                self._offset += len(line)
+                try:
+                    yield json.loads(line)
+                except json.JSONDecodeError:  # torn by a kill; the next line is whole again
+                    continue
+
+
+def _describe(exc: BaseException) -> dict[str, Any]:
+    """The exception in words. For our own errors the message says it all; others bring the end of their traceback."""
+    if isinstance(exc, DrawopsError):
+        return {"cause": str(exc), "traceback": []}
+    lines = "".join(traceback.format_exception(exc)).rstrip().splitlines()
+    cause = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
+    return {"cause": cause, "traceback": lines[-_TRACEBACK_LINES - 1 : -1]}
+
+
+def _costs(started: float, cpu: float) -> dict[str, float]:
+    return {
+        "seconds": round(time.perf_counter() - started, 3),
+        "cpu_seconds": round(_cpu_seconds() - cpu, 3),
+        "peak_mb": round(peak_mb(), 1),
+    }
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def peak_mb() -> float:
+    """Largest resident memory of this process so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)  # bytes on macOS, KiB on Linux

@@ -1,0 +1,121 @@
+"""The compiled pipeline packages that ship with DrawOps, and what they take."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from drawops.errors import NotFound, SettingsError, did_you_mean
+from drawops.resources import packages_dir
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# KFP's name of a parameter type -> what is expected, in words, and the Python types that will do.
+_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
+    "STRING": ("text", (str,)),
+    "NUMBER_INTEGER": ("a whole number", (int,)),
+    "NUMBER_DOUBLE": ("a number", (int, float)),
+    "BOOLEAN": ("true or false", (bool,)),
+    "LIST": ("a list", (list, tuple)),
+    "STRUCT": ("a mapping", (dict,)),
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a pipeline. `kind` is KFP's name of the type."""
+
+    name: str
+    kind: str
+    required: bool
+    default: Any = None
+
+    @property
+    def expects(self) -> str:
+        return _TYPES[self.kind][0]
+
+    def check(self, value: Any) -> Any:
+        """The value as the pipeline wants it.
+
+        Raises:
+            SettingsError: it is of another type.
+        """
+        if self.kind == "NUMBER_INTEGER" and isinstance(value, float) and value.is_integer():
+            return int(value)
+        is_bool = isinstance(value, bool)
+        if not isinstance(value, _TYPES[self.kind][1]) or (is_bool and self.kind != "BOOLEAN"):
+            raise SettingsError(f"Parameter '{self.name}' must be {self.expects}, not {value!r}.")
+        if self.kind == "NUMBER_DOUBLE":
+            return float(value)
+        return list(value) if self.kind == "LIST" else value
+
+    def parse(self, text: str) -> Any:
+        """The value of `--set name=text`. Raises SettingsError."""
+        if self.kind == "STRING":
+            return text
+        try:
+            value = yaml.safe_load(text)
+            if self.kind == "NUMBER_DOUBLE" and isinstance(value, str):
+                value = float(value)  # 1e-4 is text to YAML
+        except (yaml.YAMLError, ValueError):
+            value = text
+        return self.check(value)
+
+
+@dataclass(frozen=True)
+class Package:
+    """A compiled pipeline."""
+
+    name: str
+    description: str
+    file: Path
+    parameters: dict[str, Parameter]
+    tasks: tuple[str, ...]
+
+
+def names() -> list[str]:
+    """Names of the pipelines that ship with DrawOps."""
+    return sorted(file.stem for file in packages_dir().glob("*.yaml"))
+
+
+def load(name: str) -> Package:
+    """Raises NotFound when there is no such pipeline."""
+    if name not in names():
+        raise NotFound(f"No pipeline '{name}'. {did_you_mean(name, names())}", what=name)
+    return read(packages_dir() / f"{name}.yaml")
+
+
+def task_names(package: Path) -> list[str]:
+    return list(read(package).tasks)
+
+
+@cache
+def read(file: Path) -> Package:
+    """A package file. Its tasks are in an order in which they can run."""
+    spec = next(yaml.load_all(file.read_text(encoding="utf-8"), Loader=_Loader))
+    root = spec["root"]
+    inputs = root.get("inputDefinitions", {}).get("parameters", {})
+    return Package(
+        name=spec["pipelineInfo"]["name"],
+        description=spec["pipelineInfo"].get("description", ""),
+        file=file,
+        parameters={
+            name: Parameter(
+                name,
+                value["parameterType"],
+                required="defaultValue" not in value and not value.get("isOptional"),
+                default=value.get("defaultValue"),
+            )
+            for name, value in inputs.items()
+        },
+        tasks=tuple(_in_order(root["dag"]["tasks"])),
+    )
+
+
+def _in_order(tasks: dict[str, Any]) -> list[str]:
+    from graphlib import TopologicalSorter
+
+    return list(
+        TopologicalSorter({name: task.get("dependentTasks", []) for name, task in sorted(tasks.items())}).static_order()
+    )
