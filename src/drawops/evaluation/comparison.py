@@ -266,8 +266,6 @@ def png_base64(image: Image, *, height: int = 48, max_width: int = 640) -> str:
     scale = min(1.0, height / h, max_width / w)
     if scale < 1:
         image = cv2.resize(image, (max(1, round(w * scale)), max(1, round(h * scale))), interpolation=cv2.INTER_AREA)
-    grey = (
-        image if (image.ptp(axis=2) if hasattr(image, "ptp") else image.max(2) - image.min(2)).any() else image[:, :, 0]
-    )
-    data = cv2.imencode(".png", grey if grey.ndim == 2 else grey[:, :, ::-1])[1]
+    grey = bool((image == image[:, :, :1]).all())
+    data = cv2.imencode(".png", image[:, :, 0] if grey else image[:, :, ::-1])[1]
     return base64.b64encode(data.tobytes()).decode("ascii")

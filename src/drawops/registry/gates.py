@@ -7,7 +7,7 @@ reason says how many more lines would decide it.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -54,34 +54,35 @@ class SymbolRule(_Rule):
     allowed: str = Field("", description="Symbols that may be lost.")
 
 
-@dataclass(frozen=True)
-class Reason:
-    """One answer in words; `ok` is False for failed and for undecided."""
+class Reason(NamedTuple):
+    """One answer of the gate in words; `ok` is False for failed and for undecided."""
 
-    outcome: Outcome
+    ok: bool
     text: str
 
-    @property
-    def ok(self) -> bool:
-        return self.outcome == "passed"
+    def __str__(self) -> str:
+        return f"{'✓' if self.ok else '✗'} {self.text}"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says. `reasons` are (ok, text) pairs."""
+    """What a gate says of a candidate. `undecided`: nothing failed, but the data doesn't suffice to pass."""
 
-    gate: str
     passed: bool
-    reasons: list[tuple[bool, str]]
+    reasons: list[Reason]
     undecided: bool = False
+    gate: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "gate": self.gate,
-            "passed": self.passed,
-            "undecided": self.undecided,
-            "reasons": [{"ok": ok, "text": text} for ok, text in self.reasons],
-        }
+        """JSON-able; the reasons as words that begin with ✓ or ✗."""
+        reasons = [str(reason) for reason in self.reasons]
+        return {"gate": self.gate, "passed": self.passed, "undecided": self.undecided, "reasons": reasons}
+
+
+@dataclass(frozen=True)
+class _Finding:
+    outcome: Outcome
+    text: str
 
 
 class Gate(_Rule):
@@ -95,19 +96,19 @@ class Gate(_Rule):
 
     def judge(self, report: EvaluationReport) -> Verdict:
         """Put every rule of the gate to the report."""
-        reasons: list[Reason] = []
+        findings: list[_Finding] = []
         if self.drawings:
-            reasons += _judge_drawings(self.drawings, report)
+            findings += _judge_drawings(self.drawings, report)
         if self.general:
-            reasons.append(_judge_general(self.general, report))
+            findings.append(_judge_general(self.general, report))
         if self.symbols:
-            reasons += _judge_symbols(self.symbols, report)
+            findings += _judge_symbols(self.symbols, report)
+        outcomes = {f.outcome for f in findings}
         return Verdict(
+            passed=outcomes == {"passed"},
+            reasons=[Reason(f.outcome == "passed", f.text) for f in findings],
+            undecided="undecided" in outcomes and "failed" not in outcomes,
             gate=self.name,
-            passed=bool(reasons) and all(r.ok for r in reasons),
-            reasons=[(r.ok, r.text) for r in reasons],
-            undecided=any(r.outcome == "undecided" for r in reasons)
-            and not any(r.outcome == "failed" for r in reasons),
         )
 
 
@@ -154,7 +155,7 @@ def _fields_beside(location: tuple[Any, ...]) -> set[str]:
     return set(model.model_fields)
 
 
-def _judge_drawings(rule: DrawingRule, report: EvaluationReport) -> list[Reason]:
+def _judge_drawings(rule: DrawingRule, report: EvaluationReport) -> list[_Finding]:
     labelled = report.get("drawings")
     count = labelled.lines if labelled else 0
     if labelled and count >= rule.min_lines:
@@ -162,7 +163,7 @@ def _judge_drawings(rule: DrawingRule, report: EvaluationReport) -> list[Reason]
     elif rule.too_few == "undecided":
         missing = rule.min_lines - count
         return [
-            Reason(
+            _Finding(
                 "undecided",
                 f"Undecided: {_count(count, 'labelled test line')}, the gate wants {rule.min_lines}. "
                 f"{missing} more would let it decide.",
@@ -173,14 +174,14 @@ def _judge_drawings(rule: DrawingRule, report: EvaluationReport) -> list[Reason]
         have = f"Only {_count(count, 'labelled test line')}" if count else "There are no labelled test lines"
         remark = f"{have} (the gate wants {rule.min_lines}), so generated lines in fonts never trained on are judged. "
         if fallback is None:
-            return [Reason("undecided", f"Undecided: {have.lower()}, and no generated lines were read.")]
+            return [_Finding("undecided", f"Undecided: {have.lower()}, and no generated lines were read.")]
         judged = fallback
     reasons = [_judge_gain(judged, rule.min_gain_points, remark)]
     if rule.min_exact_percent is not None:
         exact = judged.candidate.exact.value * 100
         ok = exact >= rule.min_exact_percent
         reasons.append(
-            Reason(
+            _Finding(
                 "passed" if ok else "failed",
                 f"{judged.title}: {exact:.1f} % read exactly, {'at least' if ok else 'less than'} the "
                 f"{rule.min_exact_percent:g} % that the gate wants.",
@@ -189,7 +190,7 @@ def _judge_drawings(rule: DrawingRule, report: EvaluationReport) -> list[Reason]
     return reasons
 
 
-def _judge_gain(judged: SetResult, minimum: float, remark: str) -> Reason:
+def _judge_gain(judged: SetResult, minimum: float, remark: str) -> _Finding:
     difference = judged.exact_difference
     seen = (
         f"{remark}{judged.title}: {judged.champion.exact.value:.1%} → {judged.candidate.exact.value:.1%} exact "
@@ -197,15 +198,15 @@ def _judge_gain(judged: SetResult, minimum: float, remark: str) -> Reason:
         f"{judged.outcomes['gained']} gained, {judged.outcomes['lost']} lost)"
     )
     if judged.outcomes["gained"] == judged.outcomes["lost"] == 0 and minimum <= 0:
-        return Reason("passed", f"{seen}. No line changed; the gate asks for no gain.")
+        return _Finding("passed", f"{seen}. No line changed; the gate asks for no gain.")
     return _decide(seen, difference, minimum / 100, judged.lines, f"a gain of at least {minimum:g} points")
 
 
-def _judge_general(rule: GeneralRule, report: EvaluationReport) -> Reason:
+def _judge_general(rule: GeneralRule, report: EvaluationReport) -> _Finding:
     judged = report.get("general")
     if judged is None or judged.lines < rule.min_lines:
         have = judged.lines if judged else 0
-        return Reason(
+        return _Finding(
             "undecided",
             f"Undecided: the general set has {_count(have, 'line')}, the gate wants {rule.min_lines}. "
             f"{rule.min_lines - have} more would let it decide.",
@@ -220,27 +221,27 @@ def _judge_general(rule: GeneralRule, report: EvaluationReport) -> Reason:
     return _decide(seen, difference, -rule.max_loss_points / 100, judged.lines, asked)
 
 
-def _decide(seen: str, difference: Estimate, threshold: float, lines: int, asked: str) -> Reason:
+def _decide(seen: str, difference: Estimate, threshold: float, lines: int, asked: str) -> _Finding:
     """Passed when the whole interval is at or above the threshold, failed when it is below, else undecided."""
     if difference.low is None or difference.high is None:
-        return Reason(
+        return _Finding(
             "undecided",
             f"{seen}. Undecided: all lines come from one drawing, so its spread is unknown. Add test drawings.",
         )
     if difference.low >= threshold - 1e-9:
-        return Reason("passed", f"{seen}. The gate asks for {asked}: certain enough.")
+        return _Finding("passed", f"{seen}. The gate asks for {asked}: certain enough.")
     if difference.high < threshold:
-        return Reason("failed", f"{seen}. The gate asks for {asked}: missed.")
+        return _Finding("failed", f"{seen}. The gate asks for {asked}: missed.")
     more = lines_to_decide(difference.value, Interval(difference.low, difference.high), threshold, lines)
     advice = (
         f"About {more:,} more lines of this kind would decide it (with 80 % probability, if the difference stays)."
         if more
         else "The difference lies on the limit; more lines would not decide it."
     )
-    return Reason("undecided", f"{seen}. The gate asks for {asked}: undecided. {advice}")
+    return _Finding("undecided", f"{seen}. The gate asks for {asked}: undecided. {advice}")
 
 
-def _judge_symbols(rule: SymbolRule, report: EvaluationReport) -> list[Reason]:
+def _judge_symbols(rule: SymbolRule, report: EvaluationReport) -> list[_Finding]:
     reasons = []
     for judged in report.sets:
         lost = [s for s in judged.symbols if s.lost > s.gained and s.p < rule.alpha and s.symbol not in rule.allowed]
@@ -250,13 +251,13 @@ def _judge_symbols(rule: SymbolRule, report: EvaluationReport) -> list[Reason]:
                 for s in lost[:8]
             )
             more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
-            reasons.append(Reason("failed", f"{judged.title}: {_count(len(lost), 'symbol')} lost: {named}{more}."))
+            reasons.append(_Finding("failed", f"{judged.title}: {_count(len(lost), 'symbol')} lost: {named}{more}."))
     if not reasons:
         symbols = len({s.symbol for judged in report.sets for s in judged.symbols})
         tested = " and ".join(f"{judged.title.lower()}" for judged in report.sets)
         if not symbols:
-            return [Reason("undecided", "Undecided: no set was read, so no symbol could be compared.")]
-        reasons.append(Reason("passed", f"No symbol is lost beyond chance: {symbols:,} symbols in {tested}."))
+            return [_Finding("undecided", "Undecided: no set was read, so no symbol could be compared.")]
+        reasons.append(_Finding("passed", f"No symbol is lost beyond chance: {symbols:,} symbols in {tested}."))
     return reasons
 
 
