@@ -1,7 +1,132 @@
 """Commands: index …."""
 
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
+
+from drawops.cli._output import AsJson, print_json, print_table, reading_settings, say, writing_settings
+
+index = typer.Typer(help="Find drawings by the shape of the part.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
-    pass
+    app.add_typer(index, name="index")
+
+
+@index.command()
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Drawings, or folders of drawings.")],
+    as_json: AsJson = False,
+) -> None:
+    """Index the shapes of drawings. May be run again: what is there already is left alone."""
+    import sys
+
+    from drawops.similarity import ShapeSearch
+
+    search = ShapeSearch(writing_settings())
+
+    def progress(name: str, number: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{number}/{total} {name}", end="", file=sys.stderr, flush=True)
+
+    try:
+        result = search.add(paths, on_file=progress)
+    finally:
+        search.close()
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        print(f"{len(result.drawings)} drawings added with {result.views} views, {len(result.unchanged)} unchanged.")
+        for refused in result.refused:
+            say(f"refused: {refused.file}: {refused.reason}")
+    if result.refused:
+        raise typer.Exit(1)
+
+
+@index.command()
+def search(
+    file: Annotated[Path, typer.Argument(help="A drawing, or a picture of a part.")],
+    k: Annotated[int, typer.Option("-k", help="How many drawings.")] = 10,
+    min_score: Annotated[
+        float | None, typer.Option(help="Leave out what scores lower; 1 is the same shape, 0.5 an unrelated one.")
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only drawings with this metadata: --where family=flange. May be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The drawings most similar in shape, best first."""
+    from drawops.similarity import ShapeSearch
+
+    shapes = ShapeSearch(reading_settings())
+    try:
+        hits = shapes.search(file, k, min_score, parse_where(where or []))
+    finally:
+        shapes.close()
+    if as_json:
+        print_json([hit.to_dict(picture=False) for hit in hits])
+        return
+    print_table(
+        ("score", "drawing", "page", "family", "name"),
+        (
+            (f"{h.score:.4f}", h.id, h.view["page"], h.metadata.get("family", ""), h.metadata.get("name", ""))
+            for h in hits
+        ),
+    )
+
+
+@index.command()
+def stats(as_json: AsJson = False) -> None:
+    """What is in the index."""
+    from drawops.similarity import ShapeSearch
+
+    shapes = ShapeSearch(reading_settings())
+    try:
+        values = shapes.stats()
+    finally:
+        shapes.close()
+    if as_json:
+        print_json(values)
+    else:
+        print_table(("", ""), ((name, _brief(value)) for name, value in values.items()))
+
+
+@index.command()
+def remove(
+    ids: Annotated[list[str], typer.Argument(help="Ids of drawings, as `search` prints them.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take drawings out of the index, at once."""
+    from drawops.similarity import ShapeSearch
+
+    shapes = ShapeSearch(writing_settings())
+    try:
+        count = shapes.remove(ids)
+    finally:
+        shapes.close()
+    if as_json:
+        print_json({"removed": count})
+    else:
+        print(f"{count} drawings removed.")
+
+
+def parse_where(pairs: list[str]) -> dict[str, Any] | None:
+    """["family=flange", "family=hub", "material=S235"] -> {"family": ["flange", "hub"], "material": ["S235"]}."""
+    from drawops.errors import InputRefused
+
+    where: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise InputRefused(f"--where {pair}", "write it as field=value")
+        where.setdefault(name.strip(), []).append(value)
+    return where or None
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {v}" for k, v in value.items()) or "none"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

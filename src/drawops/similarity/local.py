@@ -1,0 +1,392 @@
+"""VectorIndex in one SQLite file, with an HNSW graph beside it for large collections.
+
+SQLite (WAL, synchronous=FULL) is the truth. The graph is a sidecar: it can be thrown away at any time, knows up to
+which sequence number it has followed the truth, and catches up when the index is opened or searched. What it
+returns is looked up in SQLite, so that a deleted document can't come back, and scored anew from the stored vectors.
+Up to `exact_below` vectors no graph is used: comparing all of them is faster and exact.
+"""
+
+import json
+import math
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from drawops.errors import Conflict, InputRefused, did_you_mean
+from drawops.similarity.index import Document, Match, Vectors, Where, check_query, check_vectors
+from drawops.similarity.sidecar import Position, Sidecar
+
+EXACT_BELOW = 20_000
+_BATCH = 5_000  # rows read at once while catching up
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS property (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS space (version TEXT PRIMARY KEY, dim INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS document (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, version TEXT NOT NULL, id TEXT NOT NULL, metadata TEXT NOT NULL,
+    UNIQUE (version, id));
+CREATE TABLE IF NOT EXISTS view (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, version TEXT NOT NULL, document INTEGER NOT NULL, number INTEGER NOT NULL,
+    vector BLOB NOT NULL, info TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS view_version ON view (version);
+CREATE INDEX IF NOT EXISTS view_document ON view (document);
+CREATE TABLE IF NOT EXISTS thumbnail (seq INTEGER PRIMARY KEY, png BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS gone (n INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS field (version TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (version, name));
+"""
+
+
+class LocalVectorIndex:
+    """See `VectorIndex`. Threads and processes may share the file; one writes at a time, readers don't wait."""
+
+    def __init__(self, path: Path, dim: int, *, version: str = "", exact_below: int = EXACT_BELOW) -> None:
+        """Open or make the index.
+
+        Raises:
+            Conflict: the file holds vectors of this version with another dimension, or is no index.
+        """
+        self.path, self.dim, self.version, self.exact_below = Path(path), dim, version, exact_below
+        self._lock = threading.RLock()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=60)
+        try:
+            identity = self._prepare()
+        except sqlite3.DatabaseError as exc:
+            self._db.close()
+            raise Conflict(f"{self.path} is no shape index ({exc}). Move it away and run `drawops index add`.") from exc
+        except Conflict:
+            self._db.close()
+            raise
+        self._table = _Table(dim)
+        self._sidecar = Sidecar(self.path, dim, version=version, identity=identity)
+
+    def _prepare(self) -> str:
+        db = self._db
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives loss of power too
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'field'").fetchone():
+            db.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+        row = db.execute("SELECT dim FROM space WHERE version = ?", (self.version,)).fetchone()
+        if row and row[0] != self.dim:
+            raise Conflict(
+                f"{self.path} holds vectors of dimension {row[0]} for embedding version '{self.version}', "
+                f"not {self.dim}. Use another index or another version name."
+            )
+        identity = db.execute("SELECT value FROM property WHERE name = 'identity'").fetchone()
+        if not identity:
+            db.execute("INSERT OR IGNORE INTO property VALUES ('identity', ?)", (uuid.uuid4().hex,))
+            identity = db.execute("SELECT value FROM property WHERE name = 'identity'").fetchone()
+        return str(identity[0])
+
+    @contextmanager
+    def _transaction(self, kind: str = "DEFERRED") -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute(f"BEGIN {kind}")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.rollback()
+                raise
+            self._db.commit()
+
+    def upsert(self, documents: Iterable[Document]) -> None:
+        with self._transaction("IMMEDIATE") as db:
+            db.execute("INSERT OR IGNORE INTO space VALUES (?, ?)", (self.version, self.dim))
+            for document in documents:
+                self._insert(db, document)
+        with self._transaction():
+            self._catch_up()
+        self._save_when_due()
+
+    def _insert(self, db: sqlite3.Connection, document: Document) -> None:
+        if not document.id:
+            raise InputRefused("document", "its id is empty")
+        vectors = check_vectors(document.vectors, self.dim, document.id)
+        if len(document.views) != len(vectors) or len(document.thumbnails) not in (0, len(vectors)):
+            raise InputRefused(document.id, "vectors, views and thumbnails differ in number")
+        metadata = check_metadata(document.metadata, document.id)
+        self._remove(db, document.id)
+        number = db.execute(
+            "INSERT INTO document (version, id, metadata) VALUES (?, ?, ?)",
+            (self.version, document.id, _json(metadata)),
+        ).lastrowid
+        for i, (vector, view) in enumerate(zip(vectors, document.views, strict=True)):
+            seq = db.execute(
+                "INSERT INTO view (version, document, number, vector, info) VALUES (?, ?, ?, ?, ?)",
+                (self.version, number, i, vector.tobytes(), _json(view)),
+            ).lastrowid
+            if document.thumbnails:
+                db.execute("INSERT INTO thumbnail VALUES (?, ?)", (seq, document.thumbnails[i]))
+        db.executemany("INSERT OR IGNORE INTO field VALUES (?, ?)", [(self.version, name) for name in metadata])
+
+    def _remove(self, db: sqlite3.Connection, id: str) -> bool:
+        row = db.execute("SELECT number FROM document WHERE version = ? AND id = ?", (self.version, id)).fetchone()
+        if row is None:
+            return False
+        db.execute("DELETE FROM thumbnail WHERE seq IN (SELECT seq FROM view WHERE document = ?)", row)
+        db.execute("INSERT INTO gone (seq) SELECT seq FROM view WHERE document = ?", row)
+        db.execute("DELETE FROM view WHERE document = ?", row)
+        db.execute("DELETE FROM document WHERE number = ?", row)
+        return True
+
+    def delete(self, ids: Iterable[str]) -> int:
+        with self._transaction("IMMEDIATE") as db:
+            return sum(self._remove(db, id) for id in ids)
+
+    def search(
+        self, vectors: ArrayLike, k: int | None = 10, *, min_score: float | None = None, where: Where | None = None
+    ) -> list[Match]:
+        check_query(k, min_score)
+        queries = check_vectors(vectors, self.dim, "query")
+        with self._transaction() as db:
+            allowed = self._allowed(db, where) if where else None
+            self._catch_up()
+            if self._sidecar.active and (allowed is None or len(allowed) > self.exact_below):
+                best = self._search_graph(db, queries, k, min_score, allowed)
+            else:
+                best = self._search_all(db, queries, allowed).top(k, min_score)
+            return self._matches(db, best)
+
+    def _allowed(self, db: sqlite3.Connection, where: Where) -> NDArray[np.int64]:
+        """Document numbers that pass the filter."""
+        known = {name for (name,) in db.execute("SELECT name FROM field WHERE version = ?", (self.version,))}
+        clauses, values = ["version = ?"], [self.version]
+        for name, wanted in where.items():
+            if name not in known:
+                raise InputRefused(
+                    f"filter '{name}'", f"no drawing has this field. {did_you_mean(name, known)}".strip()
+                )
+            options = list(wanted) if isinstance(wanted, (list, tuple, set, frozenset)) else [wanted]
+            clauses.append(f"json_extract(metadata, ?) IN ({','.join('?' * len(options))})")
+            values += [f'$."{name}"', *options]
+        rows = db.execute(f"SELECT number FROM document WHERE {' AND '.join(clauses)}", values)
+        return np.fromiter((number for (number,) in rows), np.int64)
+
+    def _search_all(self, db: sqlite3.Connection, queries: Vectors, allowed: NDArray[np.int64] | None) -> "_Candidates":
+        table = self._table
+        if self._sidecar.active:  # the table is not kept then: read what passed the filter
+            table = _Table(self.dim)
+            for part in _parts([] if allowed is None else allowed.tolist()):
+                marks = ",".join("?" * len(part))
+                table.add(db.execute(f"SELECT seq, document, vector FROM view WHERE document IN ({marks})", part))
+        elif allowed is not None:
+            table = table.of_documents(allowed)
+        return table.score(queries)
+
+    def _search_graph(
+        self,
+        db: sqlite3.Connection,
+        queries: Vectors,
+        k: int | None,
+        min_score: float | None,
+        allowed: NDArray[np.int64] | None,
+    ) -> "_Candidates":
+        count = max(2 * (k or 0), 32)
+        while True:
+            keys, reach = self._sidecar.nearest(queries, count)
+            table = _Table(self.dim)
+            for part in _parts(keys):
+                marks = ",".join("?" * len(part))
+                table.add(db.execute(f"SELECT seq, document, vector FROM view WHERE seq IN ({marks})", part))
+            if allowed is not None:
+                table = table.of_documents(allowed)
+            best = table.score(queries).top(k, min_score)
+            enough = k is not None and len(best.documents) >= k
+            below = min_score is not None and reach < min_score - 1e-3  # half-precision distances
+            if enough or below or count >= self._sidecar.size:
+                return best
+            count *= 4  # several views of one drawing, or the filter, took places
+
+    def _matches(self, db: sqlite3.Connection, best: "_Candidates") -> list[Match]:
+        found = []
+        for seq, score, query in zip(best.seqs, best.scores, best.queries, strict=True):
+            id, metadata, number, info, png = db.execute(
+                "SELECT d.id, d.metadata, v.number, v.info, t.png FROM view v JOIN document d ON d.number = v.document"
+                " LEFT JOIN thumbnail t ON t.seq = v.seq WHERE v.seq = ?",
+                (int(seq),),
+            ).fetchone()
+            found.append(
+                Match(id, float(score), number, json.loads(info), int(query), json.loads(metadata), png or b"")
+            )
+        return sorted(found, key=lambda m: (-round(m.score, 6), m.id))
+
+    def get(self, id: str) -> Document | None:
+        with self._transaction() as db:
+            row = db.execute(
+                "SELECT number, metadata FROM document WHERE version = ? AND id = ?", (self.version, id)
+            ).fetchone()
+            if row is None:
+                return None
+            rows = db.execute(
+                "SELECT vector, info, png FROM view LEFT JOIN thumbnail USING (seq) WHERE document = ? ORDER BY number",
+                (row[0],),
+            ).fetchall()
+        vectors = np.frombuffer(b"".join(r[0] for r in rows), np.float32).reshape(-1, self.dim)
+        thumbnails = tuple(r[2] for r in rows) if rows and rows[0][2] is not None else ()
+        return Document(id, vectors, tuple(json.loads(r[1]) for r in rows), json.loads(row[1]), thumbnails)
+
+    def ids(self) -> set[str]:
+        with self._transaction() as db:
+            return {id for (id,) in db.execute("SELECT id FROM document WHERE version = ?", (self.version,))}
+
+    def count(self) -> int:
+        with self._transaction() as db:
+            return int(db.execute("SELECT count(*) FROM document WHERE version = ?", (self.version,)).fetchone()[0])
+
+    def stats(self) -> dict[str, Any]:
+        with self._transaction() as db:
+            views = db.execute("SELECT count(*) FROM view WHERE version = ?", (self.version,)).fetchone()[0]
+            fields = db.execute("SELECT name FROM field WHERE version = ? ORDER BY name", (self.version,)).fetchall()
+            others = db.execute(
+                "SELECT version, count(*) FROM document WHERE version <> ? GROUP BY version", (self.version,)
+            ).fetchall()
+            self._catch_up()
+        return {
+            "documents": self.count(),
+            "views": views,
+            "dim": self.dim,
+            "version": self.version,
+            "fields": [name for (name,) in fields],
+            "other_versions": dict(others),
+            "search": "hnsw" if self._sidecar.active else "exact",
+            "bytes": self.path.stat().st_size,
+        }
+
+    def save(self) -> None:
+        """Write the sidecar now, so that the next process need not catch up."""
+        with self._lock:
+            self._sidecar.save()
+
+    def close(self) -> None:
+        with self._lock:
+            self._sidecar.save()
+            self._db.close()
+
+    def _save_when_due(self) -> None:
+        # A save writes the whole graph: only after it has grown by a quarter.
+        if self._sidecar.unsaved > max(_BATCH, self._sidecar.size // 4):
+            self.save()
+
+    def _catch_up(self) -> None:
+        """Follow the truth to the state this transaction sees. Called inside a transaction."""
+        db, target = self._db, self._target()
+        if not self._sidecar.active:
+            views = db.execute("SELECT count(*) FROM view WHERE version = ?", (self.version,)).fetchone()[0]
+            if views > self.exact_below:
+                self._sidecar.open(target)
+                self._table = _Table(self.dim)
+        follower: _Table | Sidecar = self._sidecar if self._sidecar.active else self._table
+        at = follower.position
+        if target.gone > at.gone:
+            gone = [seq for (seq,) in db.execute("SELECT seq FROM gone WHERE n > ?", (at.gone,))]
+            follower.remove(gone)
+        while target.seq > at.seq:
+            rows = db.execute(
+                "SELECT seq, document, vector FROM view WHERE version = ? AND seq > ? ORDER BY seq LIMIT ?",
+                (self.version, at.seq, _BATCH),
+            ).fetchall()
+            if not rows:
+                break
+            follower.add(rows)
+            at = Position(rows[-1][0], target.gone)
+        follower.position = target
+
+    def _target(self) -> Position:
+        last = dict(self._db.execute("SELECT name, seq FROM sqlite_sequence WHERE name IN ('view', 'gone')").fetchall())
+        return Position(last.get("view", 0), last.get("gone", 0))
+
+
+class _Table:
+    """Vectors in memory with their numbers, for exact search."""
+
+    def __init__(self, dim: int) -> None:
+        self.seqs = np.empty(0, np.int64)
+        self.documents = np.empty(0, np.int64)
+        self.vectors = np.empty((0, dim), np.float32)
+        self.position = Position(0, 0)
+
+    def add(self, rows: Iterable[tuple[int, int, bytes]]) -> None:
+        rows = list(rows)
+        if not rows:
+            return
+        dim = self.vectors.shape[1]
+        new = np.frombuffer(b"".join(r[2] for r in rows), np.float32).reshape(-1, dim)
+        self.seqs = np.concatenate([self.seqs, np.array([r[0] for r in rows], np.int64)])
+        self.documents = np.concatenate([self.documents, np.array([r[1] for r in rows], np.int64)])
+        self.vectors = np.concatenate([self.vectors, new])
+
+    def remove(self, seqs: Sequence[int]) -> None:
+        self._keep(~np.isin(self.seqs, seqs))
+
+    def _keep(self, mask: NDArray[np.bool_]) -> None:
+        self.seqs, self.documents, self.vectors = self.seqs[mask], self.documents[mask], self.vectors[mask]
+
+    def of_documents(self, documents: NDArray[np.int64]) -> "_Table":
+        chosen = _Table(self.vectors.shape[1])
+        mask = np.isin(self.documents, documents)
+        chosen.seqs, chosen.documents, chosen.vectors = self.seqs[mask], self.documents[mask], self.vectors[mask]
+        return chosen
+
+    def score(self, queries: Vectors) -> "_Candidates":
+        cosines = self.vectors @ queries.T  # (N, Q)
+        if not len(cosines):
+            nothing = np.empty(0, np.int64)
+            return _Candidates(nothing, nothing, np.empty(0, np.float32), nothing)
+        scores = np.clip((1 + cosines.max(axis=1)) / 2, 0, 1)
+        return _Candidates(self.seqs, self.documents, scores, cosines.argmax(axis=1))
+
+
+class _Candidates:
+    """Scored views: parallel arrays of sequence number, document number, score, number of the best query."""
+
+    def __init__(
+        self,
+        seqs: NDArray[np.int64],
+        documents: NDArray[np.int64],
+        scores: NDArray[np.floating],
+        queries: NDArray[np.int64],
+    ) -> None:
+        self.seqs, self.documents, self.scores, self.queries = seqs, documents, scores, queries
+
+    def top(self, k: int | None, min_score: float | None) -> "_Candidates":
+        """The best view of each document, best documents first, at most k."""
+        order = np.lexsort((self.seqs, -self.scores))
+        if min_score is not None:
+            order = order[self.scores[order] >= min_score]
+        _, first = np.unique(self.documents[order], return_index=True)
+        order = order[np.sort(first)][:k]
+        return _Candidates(self.seqs[order], self.documents[order], self.scores[order], self.queries[order])
+
+
+def check_metadata(metadata: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Metadata without empty values.
+
+    Raises:
+        InputRefused: a value is no text, number or truth value, or a field name can't be used in a filter.
+    """
+    kept = {}
+    for name, value in metadata.items():
+        if not isinstance(name, str) or not name or '"' in name:
+            raise InputRefused(what, f"metadata field {name!r} must be a name without quotes")
+        if value is None or value == "":
+            continue
+        if not isinstance(value, (str, int, float, bool)) or (isinstance(value, float) and not math.isfinite(value)):
+            raise InputRefused(what, f"metadata '{name}' must be text, a number or true/false, not {value!r}")
+        kept[name] = value
+    return kept
+
+
+def _parts(values: Sequence[int], size: int = 30_000) -> Iterator[Sequence[int]]:
+    """SQLite takes at most 32,766 parameters."""
+    for i in range(0, len(values), size):
+        yield values[i : i + size]
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value), ensure_ascii=False)

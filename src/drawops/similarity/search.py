@@ -1,0 +1,275 @@
+"""Drawings in, similar drawings out: isolation, embedding and index together."""
+
+import base64
+import csv
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from drawops.drawings import find_files, open_drawing
+from drawops.drawings.model import Image, Page
+from drawops.errors import InputRefused, NotFound
+from drawops.similarity.embedding import Embedder
+from drawops.similarity.index import Document, Vectors, VectorIndex, Where, open_index
+from drawops.similarity.shape import View, isolate
+
+if TYPE_CHECKING:
+    from drawops.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PARTS_FILE = "parts.csv"
+_THUMBNAIL_SIDE = 160
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A drawing found. `score` is (1 + cos) / 2 of its best view, which `view` describes: number, page (from 0),
+    box in pixels of the page, and `query_box`, the view of the query that it is like. `thumbnail` is a small PNG."""
+
+    id: str
+    score: float
+    view: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    thumbnail: bytes = field(default=b"", repr=False)
+
+    def to_dict(self, *, picture: bool = True) -> dict[str, Any]:
+        """JSON-able; the picture as a data URL."""
+        values: dict[str, Any] = {
+            "id": self.id,
+            "score": round(self.score, 4),
+            "name": self.metadata.get("name", self.metadata.get("file", self.id)),
+            "view": dict(self.view),
+            "metadata": dict(self.metadata),
+        }
+        if picture and self.thumbnail:
+            values["thumbnail"] = "data:image/png;base64," + base64.b64encode(self.thumbnail).decode()
+        return values
+
+
+@dataclass(frozen=True)
+class Refused:
+    file: str
+    reason: str
+
+
+@dataclass
+class Added:
+    """What `ShapeSearch.add` did."""
+
+    drawings: list[str] = field(default_factory=list)
+    views: int = 0
+    unchanged: list[str] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        refused = [{"file": r.file, "reason": r.reason} for r in self.refused]
+        return {"added": self.drawings, "views": self.views, "unchanged": self.unchanged, "refused": refused}
+
+
+class ShapeSearch:
+    """The shape index of one home. Threads may share one."""
+
+    def __init__(self, settings: "Settings") -> None:
+        self.settings = settings
+        self._lock = threading.Lock()
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        return Embedder(self.settings.cache, threads=self.settings.threads)
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        return open_index(self.settings.index_url, Embedder.dim, version=Embedder.version)
+
+    def add(self, paths: Iterable[Path | str], *, on_file: Callable[[str, int, int], None] | None = None) -> Added:
+        """Index the drawings among `paths` (folders are walked); each is stored as soon as it is done.
+
+        A drawing that is in the index already, byte for byte, is left alone unless its metadata changed; a file of
+        the same path with other content takes the place of the old one. Metadata are taken from a `parts.csv` in the
+        file's folder (columns file, family, name, number, material, …).
+
+        Args:
+            on_file: called with the name, its number from 1, and how many there are.
+        Raises:
+            InputRefused: a path does not exist.
+        """
+        files, result, parts = find_files(paths), Added(), _Parts()
+        for number, file in enumerate(files, start=1):
+            if on_file:
+                on_file(file.name, number, len(files))
+            try:
+                self._add_file(file, parts.of(file), result)
+            except InputRefused as exc:
+                result.refused.append(Refused(str(file), exc.reason))
+        return result
+
+    def _add_file(self, file: Path, part: Mapping[str, str], result: Added) -> None:
+        with open_drawing(file) as drawing:
+            origin = {"file": file.name, "path": str(file.resolve()), "sha256": drawing.sha256}
+            metadata = {**part, **origin, "pages": drawing.page_count}
+            id, known = self._id_for(file, drawing.sha256)
+            if known and dict(known.metadata) == {k: v for k, v in metadata.items() if v != ""}:
+                result.unchanged.append(id)
+                return
+            views, shapes, thumbnails = [], [], []
+            for page in drawing.pages():
+                for view in isolate(page):
+                    views.append({"page": page.index, "box": list(view.box)})
+                    shapes.append(view)
+                    thumbnails.append(_thumbnail(page.image, view))
+        if not shapes:
+            raise InputRefused(file.name, "no shape was found on it: is the sheet blank?")
+        self.index.upsert([Document(id, self._vectors(shapes), views, metadata, thumbnails)])
+        result.drawings.append(id)
+        result.views += len(shapes)
+
+    def _id_for(self, file: Path, sha256: str) -> tuple[str, Document | None]:
+        """The file's name; with the start of its hash where another drawing has that name."""
+        for id in (file.name, f"{file.name}#{sha256[:8]}"):
+            known = self.index.get(id)
+            if known is None:
+                return id, None
+            same_place = known.metadata.get("path") == str(file.resolve())
+            if same_place or known.metadata.get("sha256") == sha256:
+                return id, known
+        return f"{file.name}#{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}", None
+
+    def search(
+        self,
+        drawing: Path | str | Page | Image,
+        k: int | None = 10,
+        min_score: float | None = None,
+        where: Where | None = None,
+    ) -> list[Hit]:
+        """The `k` drawings most similar in shape to a drawing file, a page or a crop, best first.
+
+        Raises:
+            InputRefused: no shape in it, or see `VectorIndex.search`.
+            NotFound: nothing is indexed.
+        """
+        found = self._views(drawing)
+        if not self.index.count():
+            raise NotFound("The shape index is empty. Fill it with `drawops index add FOLDER`.")
+        vectors = self._vectors([view for _, view in found])
+        hits = []
+        for match in self.index.search(vectors, k, min_score=min_score, where=where):
+            query = list(found[match.query_number][1].box)
+            view = {"number": match.view_number, **match.view, "query_box": query}
+            hits.append(Hit(match.id, match.score, view, match.metadata, match.thumbnail))
+        return hits
+
+    def embed(self, drawing: Path | str | Page | Image) -> dict[str, Any]:
+        """The vectors of a drawing's views: version, dim, and of each view page, box and vector (JSON-able).
+
+        Raises:
+            InputRefused: no shape in it.
+        """
+        found = self._views(drawing)
+        vectors = self._vectors([view for _, view in found])
+        rows = zip(found, vectors, strict=True)
+        views = [{"page": page, "box": list(view.box), "vector": vector.tolist()} for (page, view), vector in rows]
+        return {"version": Embedder.version, "dim": Embedder.dim, "views": views}
+
+    def _views(self, drawing: Path | str | Page | Image) -> list[tuple[int, View]]:
+        """The views of a drawing with their page numbers (of a file: those of all pages)."""
+        if isinstance(drawing, (str, Path)):
+            what = Path(drawing).name
+            with open_drawing(drawing) as opened:
+                found = [(page.index, view) for page in opened.pages() for view in isolate(page)]
+        else:
+            what, page_index = "image", drawing.index if isinstance(drawing, Page) else 0
+            found = [(page_index, view) for view in isolate(drawing)]
+        if not found:
+            raise InputRefused(what, "no shape was found on it: is it blank?")
+        return found
+
+    def _vectors(self, views: list[View]) -> Vectors:
+        with self._lock:  # two threads must not export the network twice
+            embedder = self.embedder
+        return embedder.embed(views)
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Take drawings out of the index; they are in no answer from now on.
+
+        Raises:
+            NotFound: an id is not in the index; nothing is removed.
+        """
+        wanted = list(ids)
+        for id in wanted:
+            if self.index.get(id) is None:
+                near = get_close_matches(id, self.index.ids(), n=1)
+                hint = f" Did you mean '{near[0]}'?" if near else ""
+                raise NotFound(f"No drawing '{id}' in the shape index.{hint}", what=id)
+        return self.index.delete(wanted)
+
+    def stats(self) -> dict[str, Any]:
+        return {"index": self.settings.index_url, **self.index.stats()}
+
+    def close(self) -> None:
+        if "index" in self.__dict__:
+            self.index.close()
+
+
+def similar(
+    path: Path | str | Image, k: int = 10, *, min_score: float | None = None, where: Where | None = None
+) -> list[Hit]:
+    """The `k` indexed drawings most similar in shape to a drawing file or a picture (H, W, 3), best first."""
+    from drawops.settings import load_settings
+
+    search = ShapeSearch(load_settings())
+    try:
+        return search.search(path, k, min_score, where)
+    finally:
+        search.close()
+
+
+class _Parts:
+    """The rows of the `parts.csv` beside each file, by file name."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, dict[str, dict[str, str]]] = {}
+
+    def of(self, file: Path) -> dict[str, str]:
+        folder = file.parent
+        if folder not in self._folders:
+            self._folders[folder] = self._read(folder / PARTS_FILE)
+        return self._folders[folder].get(file.name, {})
+
+    @staticmethod
+    def _read(path: Path) -> dict[str, dict[str, str]]:
+        if not path.is_file():
+            return {}
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as stream:
+                rows = list(csv.DictReader(stream))
+        except (OSError, UnicodeDecodeError, csv.Error) as exc:
+            raise InputRefused(str(path), f"is not a CSV file in UTF-8 ({exc})") from exc
+        return {
+            row["file"]: {k: v for k, v in row.items() if k and k != "file" and isinstance(v, str) and v}
+            for row in rows
+            if row.get("file")
+        }
+
+
+def _thumbnail(image: Image, view: View) -> bytes:
+    """The view as it is drawn, at most 160 pixels wide and high, PNG."""
+    x0, y0, x1, y1 = view.box
+    pad = max(4, round(0.03 * max(x1 - x0, y1 - y0)))
+    crop = image[max(0, y0 - pad) : y1 + pad, max(0, x0 - pad) : x1 + pad]
+    scale = min(1.0, _THUMBNAIL_SIDE / max(crop.shape[:2]))
+    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+    small = cv2.resize(np.ascontiguousarray(crop), size, interpolation=cv2.INTER_AREA)
+    ok, png = cv2.imencode(".png", cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+    if not ok:
+        raise InputRefused("thumbnail", f"could not be written as PNG ({small.shape})")
+    return png.tobytes()

@@ -1,0 +1,206 @@
+"""From the picture of a sheet (or of one part) to the silhouettes of its views.
+
+Only pixels are used. Ink is told from paper; the frame goes, and with it what hangs on it or lies outside (title
+block, zone marks); where outlines are drawn heavier than dimensions, the light lines go too; closed outlines are
+filled; what is left falls into views by distance. A picture in which nothing is closed (a symbol, a sketch) is taken
+as it is drawn.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drawops.drawings.model import Image, Page, TextLine
+from drawops.errors import InputRefused
+
+Box = tuple[int, int, int, int]
+"""(xmin, ymin, xmax, ymax) in pixels of the page, max exclusive."""
+
+Mask = NDArray[np.uint8]
+"""(H, W) uint8, 0 or 255."""
+
+_WORK_SIDE = 2000  # pixels of the longer side at which shapes are looked for
+_MAX_VIEWS = 12
+_BOX = 7  # pixels over which the weight of a line is measured; no outline is wider at the working size
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of a part on a sheet.
+
+    `silhouette` is the filled shape, `lines` the outlines drawn within it, both masks (H, W) at the working size
+    (the box times a scale of at most 1).
+    """
+
+    box: Box
+    silhouette: Mask
+    lines: Mask
+
+
+def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
+    """The views on a sheet, largest first, at most 12; none for a blank sheet.
+
+    Args:
+        page: a page, or (H, W, 3) or (H, W) uint8.
+        lines: text to leave out, in pixels of the page; a page's own lines are left out anyway.
+    Raises:
+        InputRefused: not an image, or smaller than 8 x 8 pixels.
+    """
+    image = page.image if isinstance(page, Page) else page
+    text = [*(page.lines if isinstance(page, Page) else ()), *lines]
+    darkness, scale = _darkness(_grey(image))
+    ink = _binary(darkness > 70)
+    area = _drawing_area(ink)
+    for line in text:
+        cv2.fillPoly(area, [np.round(np.multiply(line.quad, scale)).astype(np.int32)], 0)
+    sheet = ink & area
+    if not sheet.any():
+        return []
+    outlines = _heavy_lines(darkness, sheet)
+    solid = _solid(outlines)
+    if _extent(solid) < 0.15 * _extent(sheet):  # nothing closed: the drawn lines are the shape
+        solid = outlines = sheet
+    return _views(solid, outlines, scale)
+
+
+def _grey(image: Image) -> NDArray[np.uint8]:
+    array = np.asarray(image)
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):
+        raise InputRefused("image", f"must be (H, W, 3) uint8, not {array.shape} {array.dtype}")
+    if min(array.shape[:2]) < 8:
+        raise InputRefused("image", f"{array.shape[1]} x {array.shape[0]} pixels are too few to hold a shape")
+    if array.ndim == 2:
+        return array
+    return np.ascontiguousarray(array.min(axis=2))  # coloured ink is as dark as its darkest channel
+
+
+def _darkness(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    """Darkness, 0 paper to 255 ink, at the working size, and the scale from the page to it."""
+    scale = min(1.0, _WORK_SIDE / max(grey.shape))
+    if scale < 1:  # areas are averaged, so a thin line keeps its weight
+        size = (max(8, round(grey.shape[1] * scale)), max(8, round(grey.shape[0] * scale)))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.median(border) < 100:  # light on dark
+        grey = 255 - grey
+        border = 255 - border
+    paper = float(np.median(border))
+    if paper < 230:  # a photo or a grey scan: even out the light
+        light = cv2.medianBlur(cv2.resize(grey, (64, 64), interpolation=cv2.INTER_AREA), 31)
+        light = cv2.resize(light, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        grey = cv2.divide(grey, np.maximum(light, 1), scale=255)
+    return 255 - grey, scale
+
+
+def _drawing_area(ink: Mask) -> Mask:
+    """Where views may stand: inside the frame, without the title block that hangs on it; else everywhere.
+
+    The paper inside a frame is one large white region, and its outer edge leaves out what is attached to the frame.
+    """
+    everywhere = np.full_like(ink, 255)
+    tight = cv2.dilate(ink, np.ones((3, 3), np.uint8))  # a scanned frame has gaps
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(255 - tight, connectivity=4)
+    page = ink.size
+    outside = set(np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])))
+    boxes = stats[:, cv2.CC_STAT_WIDTH].astype(np.int64) * stats[:, cv2.CC_STAT_HEIGHT]
+    large = [i for i in range(1, count) if i not in outside and boxes[i] > 0.35 * page]
+    for label in sorted(large, key=lambda i: -boxes[i]):
+        region = _binary(labels == label)
+        contours, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        contour = max(contours, key=cv2.contourArea)
+        filled = cv2.contourArea(contour)
+        if stats[label, cv2.CC_STAT_AREA] < 0.15 * filled:
+            continue  # the gap of a double frame
+        if filled < 0.6 * boxes[label]:
+            continue  # no rectangle with a corner or an edge taken off
+        area = np.zeros_like(ink)
+        cv2.drawContours(area, [contour], -1, 255, cv2.FILLED)
+        return area if _cells_outside(area, stats, labels, outside) >= 3 else everywhere
+    return everywhere
+
+
+def _cells_outside(area: Mask, stats: NDArray[np.int32], labels: NDArray[np.int32], outside: set[int]) -> int:
+    """Rectangular white cells beside the area: a frame has a title block or zone marks, the outline of a plate not."""
+    cells = 0
+    for label in range(1, len(stats)):
+        x, y, width, height, filled = (int(v) for v in stats[label])
+        if label in outside or min(width, height) < 8 or filled < 0.5 * width * height:
+            continue
+        cy, cx = np.argwhere(labels[y : y + height, x : x + width] == label)[0]
+        cells += int(area[y + cy, x + cx] == 0)
+    return cells
+
+
+def _heavy_lines(darkness: NDArray[np.uint8], sheet: Mask) -> Mask:
+    """The lines of the heavier of two line weights, or all of them when there is but one.
+
+    The weight of a line is its width times its darkness, in pixels: pale thin dimension lines are light on both
+    counts. It is measured with a mean over a box, which a straight line of width w crosses with w / box.
+    """
+    weight = cv2.blur(darkness.astype(np.float32), (_BOX, _BOX)) * (_BOX / 255)
+    values = weight[sheet > 0]
+    lines = values[(values > 0.3) & (values < 0.8 * _BOX)]
+    if len(lines) < 200:
+        return sheet
+    counts, edges = np.histogram(lines, bins=64, weights=1 / lines)  # by length, not by area
+    centres = (edges[:-1] + edges[1:]) / 2
+    threshold, light, heavy, share = _two_classes(counts, centres)
+    if heavy < 1.5 * light or share < 0.1:
+        return sheet
+    return sheet & _binary(weight >= threshold)
+
+
+def _two_classes(counts: NDArray[np.floating], centres: NDArray[np.floating]) -> tuple[float, float, float, float]:
+    """Otsu's threshold: the value, the means below and above it, the share of the smaller class."""
+    share = np.cumsum(counts) / counts.sum()
+    mass = np.cumsum(counts * centres) / counts.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (mass[-1] * share - mass) ** 2 / (share * (1 - share))
+    at = int(np.nanargmax(between[:-1]))
+    low = mass[at] / share[at]
+    high = (mass[-1] - mass[at]) / (1 - share[at])
+    return float(centres[at]), float(low), float(high), float(min(share[at], 1 - share[at]))
+
+
+def _solid(outlines: Mask) -> Mask:
+    """Closed outlines filled; what is thinner than a few pixels after that (leaders, centre lines) is gone."""
+    filled = _fill(outlines)
+    radius = max(2, round(max(outlines.shape) / 400))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return cv2.morphologyEx(filled, cv2.MORPH_OPEN, disc)
+
+
+def _fill(ink: Mask) -> Mask:
+    padded = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    cv2.floodFill(padded, None, (0, 0), 128)
+    return _binary(padded[1:-1, 1:-1] != 128)
+
+
+def _views(solid: Mask, outlines: Mask, scale: float) -> list[View]:
+    gap = max(3, round(max(solid.shape) / 150))
+    near = cv2.dilate(solid, np.ones((gap, gap), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(near)
+    found = []
+    for label in range(1, count):
+        left, top, w, h = (int(v) for v in stats[label, :4])
+        window = (slice(top, top + h), slice(left, left + w))
+        shape = np.where(labels[window] == label, solid[window], np.uint8(0))
+        x, y, width, height = cv2.boundingRect(shape)
+        silhouette = shape[y : y + height, x : x + width]
+        lines = outlines[window][y : y + height, x : x + width] & silhouette
+        box = tuple(round(v / scale) for v in (left + x, top + y, left + x + width, top + y + height))
+        found.append((cv2.countNonZero(silhouette), View(box, silhouette, lines)))  # type: ignore[arg-type]
+    found.sort(key=lambda f: -f[0])
+    return [view for area, view in found[:_MAX_VIEWS] if area >= 0.02 * found[0][0] and max(view.silhouette.shape) >= 8]
+
+
+def _binary(condition: NDArray[np.bool_]) -> Mask:
+    return condition.astype(np.uint8) * 255
+
+
+def _extent(mask: Mask) -> int:
+    _, _, width, height = cv2.boundingRect(mask)
+    return width * height
