@@ -1,0 +1,64 @@
+"""Checkpoints from which a killed run goes on as if nothing had happened, bit for bit.
+
+The order of lines, the batches and the augmentation are drawn from (seed, epoch, batch), so epoch and batch number
+are all there is to keep of the random state; beside them parameters and the optimiser's moments.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+from numpy.typing import NDArray
+
+FILE = "state.npz"
+
+
+def save_checkpoint(folder: Path, parameters: list[Any], optimiser: Any, state: dict[str, Any]) -> None:
+    """Write atomically: a kill leaves the old checkpoint or the new one, never half of one."""
+    arrays = {f"parameter.{i}": p.numpy() for i, p in enumerate(parameters)}
+    for key, value in optimiser.state_dict().items():
+        if isinstance(value, paddle.Tensor):
+            arrays["optimiser." + _portable(key, parameters)] = value.numpy()
+    arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / (FILE + ".partial")
+    with partial.open("wb") as stream:
+        np.savez(stream, **arrays)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(folder / FILE)
+
+
+def load_checkpoint(folder: Path, parameters: list[Any], optimiser: Any, fingerprint: str) -> dict[str, Any] | None:
+    """Restore parameters and optimiser in place.
+
+    Returns:
+        The saved state, or None when there is no checkpoint of a run with this fingerprint.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return None
+    with np.load(file) as stored:
+        state: dict[str, Any] = json.loads(stored["state"].tobytes())
+        if state["fingerprint"] != fingerprint:
+            return None
+        moments: dict[str, NDArray[Any]] = {}
+        for key in stored.files:
+            kind, _, rest = key.partition(".")
+            if kind == "parameter":
+                parameters[int(rest)].set_value(stored[key])
+            elif kind == "optimiser":
+                number, _, suffix = rest.partition(".")
+                moments[f"{parameters[int(number)].name}_{suffix}"] = stored[key]
+    optimiser.set_state_dict({key: paddle.to_tensor(value) for key, value in moments.items()})
+    return state
+
+
+def _portable(key: str, parameters: list[Any]) -> str:
+    """`<parameter name>_moment1_0` as `<parameter number>.moment1_0`: names differ from process to process."""
+    owners = [(len(p.name), i) for i, p in enumerate(parameters) if key.startswith(p.name + "_")]
+    length, number = max(owners)
+    return f"{number}.{key[length + 1 :]}"

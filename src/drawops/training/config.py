@@ -1,0 +1,93 @@
+"""What a training run takes and what it tells: plain values, importable without paddle."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from drawops.errors import SettingsError, did_you_mean
+
+
+class TrainConfig(BaseModel):
+    """Parameters of a training run. Where the default depends on the mode, 0 stands for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["incremental", "full"] = Field(
+        "incremental", description="incremental: the head's rows of the new lines; full: every layer."
+    )
+    epochs: int = Field(0, ge=0, description="Passes over the new lines; 0: 30 incremental, 10 full.")
+    batch_size: int = Field(32, ge=1, le=1024, description="Lines in one optimiser step, old ones included.")
+    learning_rate: float = Field(0.0, ge=0.0, lt=1.0, description="Peak rate; 0: 2e-3 incremental, 1e-4 full.")
+    warmup: float = Field(0.05, ge=0.0, le=0.5, description="Share of all steps in which the rate rises linearly.")
+    new_to_old: float = Field(7 / 3, gt=0.0, description="New lines to replayed old lines in every batch.")
+    l2_sp: float = Field(1e-3, ge=0.0, description="Weight of the squared distance from the base's parameters.")
+    weight_decay: float = Field(0.0, ge=0.0, description="AdamW's decay towards zero; the base is no zero.")
+    clip_norm: float = Field(5.0, gt=0.0, description="Largest global norm of the gradient.")
+    new_symbol_lines: int = Field(
+        3, ge=1, description="A character outside the dictionary is added when this many training lines have it."
+    )
+    patience: int = Field(0, ge=0, description="Stop after so many epochs without a better accuracy; 0: never.")
+    checkpoint_s: float = Field(60.0, gt=0.0, description="Seconds between checkpoints inside an epoch.")
+    threads: int = Field(0, ge=0, description="Threads of the feature extraction; 0 lets the runtime choose.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Order, initial rows and augmentation.")
+
+    @property
+    def run_epochs(self) -> int:
+        return self.epochs or (30 if self.mode == "incremental" else 10)
+
+    @property
+    def peak_rate(self) -> float:
+        return self.learning_rate or (2e-3 if self.mode == "incremental" else 1e-4)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> "TrainConfig":
+        """A config from outside values, such as `--set key=value`.
+
+        Raises:
+            SettingsError: an unknown name (the nearest known one is named) or a value out of its range.
+        """
+        for name in values:
+            if name not in cls.model_fields:
+                raise SettingsError(f"Unknown training parameter '{name}'. {did_you_mean(name, cls.model_fields)}")
+        try:
+            return cls(**values)
+        except ValidationError as exc:
+            first = exc.errors()[0]
+            raise SettingsError(f"Training parameter {first['loc'][0]}={first['input']}: {first['msg']}.") from exc
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands. `phase` is "features" (step and steps count lines) or "train" (optimiser steps)."""
+
+    phase: Literal["features", "train"]
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    lines_per_s: float
+    eta_s: float
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished run: the model directory and what `model.json` says about it.
+
+    `skipped_labels` counts training labels with characters outside the dictionary, which were left out;
+    `unknown_characters` says which characters and in how many lines.
+    """
+
+    model_dir: Path
+    mode: str
+    added_characters: str
+    counts: dict[str, int]
+    accuracy: float
+    seconds: float
+    peak_memory_mb: float
+    skipped_labels: int = 0
+    unknown_characters: dict[str, int] = field(default_factory=dict)
+    curve: list[dict[str, float]] = field(default_factory=list)

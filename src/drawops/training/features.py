@@ -1,0 +1,74 @@
+"""What the frozen trunk makes of each crop, computed once and kept on disk."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drawops.ocr.model_files import head_of, load_onnx
+from drawops.ocr.recogniser import Recogniser
+from drawops.training.line_set import load_image
+
+CHUNK = 64  # lines computed between two commits: what a kill can cost
+
+
+def trunk_key(onnx: Path) -> str:
+    """Hash of the network up to the head: equal for all versions that differ in their head only."""
+    model = load_onnx(onnx)
+    head = head_of(model)
+    digest = sha256()
+    for stored in sorted(model.graph.initializer, key=lambda i: i.name):
+        if stored.name not in (head.weight, head.bias):
+            digest.update(stored.SerializeToString(deterministic=True))
+    for node in model.graph.node:
+        digest.update(node.SerializeToString(deterministic=True))
+    return digest.hexdigest()
+
+
+class FeatureCache:
+    """Features of crops, keyed by the trunk and the bytes of the crop file.
+
+    One SQLite file a trunk: a killed run keeps what it had computed, a dataset's next version computes only its
+    new crops, and memory holds one batch at a time.
+    """
+
+    def __init__(self, folder: Path, recogniser: Recogniser) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._recogniser = recogniser
+        self._db = sqlite3.connect(folder / f"features-{trunk_key(recogniser.path)[:16]}.sqlite", timeout=60)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, frames INTEGER, data BLOB)")
+        self._keys: list[bytes] = []
+
+    def fill(self, paths: Sequence[Path], on_done: Callable[[int], None] | None = None) -> NDArray[np.intp]:
+        """Compute what is missing for the crops at `paths`; afterwards `get(i)` is the i-th crop's features.
+
+        Returns:
+            (N,) number of frames T of each crop.
+        """
+        self._keys = [sha256(path.read_bytes()).digest() for path in paths]
+        known = dict(self._db.execute("SELECT key, frames FROM features"))
+        missing = list({key: path for key, path in zip(self._keys, paths, strict=True) if key not in known}.items())
+        for start in range(0, len(missing), CHUNK):
+            part = missing[start : start + CHUNK]
+            found = self._recogniser.features([load_image(path) for _, path in part])
+            rows = [(key, len(f), f.tobytes()) for (key, _), f in zip(part, found, strict=True)]
+            with self._db:
+                self._db.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", rows)
+            known.update((key, frames) for key, frames, _ in rows)
+            if on_done:
+                on_done(len(paths) - len(missing) + start + len(part))
+        return np.array([known[key] for key in self._keys], np.intp)
+
+    def get(self, index: int) -> NDArray[np.float32]:
+        """(T, D) float32 features of the crop `paths[index]`."""
+        query = "SELECT frames, data FROM features WHERE key = ?"
+        frames, data = self._db.execute(query, (self._keys[index],)).fetchone()
+        return np.frombuffer(data, np.float32).reshape(frames, -1)
+
+    def close(self) -> None:
+        self._db.close()
