@@ -245,6 +245,12 @@ class ModelRegistry:
         with self.locked():
             return reconcile(self)
 
+    def verify(self) -> Sequence[str]:
+        """What is wrong with the audit record or with MLflow against it, in words; empty when nothing is."""
+        from drawops.registry.integrity import verify
+
+        return verify(self)
+
     # ---- inside --------------------------------------------------------------------------------------------
 
     @contextmanager

@@ -103,7 +103,7 @@ def _guard_decision(registry: "ModelRegistry", now: Standing, label: str, tags: 
     decided = now.decision.get(label)
     if decided is None:
         return
-    changed = [t for t in _DECISION_TAGS if tags.get(t, "") != _decision_tags(decided)[t]]
+    changed = [t for t in _DECISION_TAGS if tags.get(t, "") != decision_tags(decided)[t]]
     # A person who is about to decide again sets the tags first and the status last.
     if changed and now.status[label] != "Approved":
         status = now.status[label]
@@ -120,7 +120,7 @@ def _show(registry: "ModelRegistry", now: Standing, label: str, version: "Mlflow
     last, decided, status = now.last[label], now.decision.get(label), now.status[label]
     wanted = {"label": label, "approval_status": status, "approval_note": _note(last)}
     if decided and not (status == "Approved" and version.tags.get("audit") == last.hash):
-        wanted |= _decision_tags(decided)
+        wanted |= decision_tags(decided)
     wanted["audit"] = last.hash
     for tag, value in wanted.items():
         if value and version.tags.get(tag) != value:
@@ -137,7 +137,7 @@ def _note(last: AuditEntry) -> str:
     return ""
 
 
-def _decision_tags(decided: AuditEntry) -> dict[str, str]:
+def decision_tags(decided: AuditEntry) -> dict[str, str]:
     return {"approved_by": decided.who, "approval_reason": decided.why, "approved_at": decided.time}
 
 

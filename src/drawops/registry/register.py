@@ -194,7 +194,15 @@ def read_verdict(verdict: Any) -> tuple[bool | None, list[str]]:
     values = as_dict(verdict)
     if not isinstance(values.get("passed"), bool):
         raise InputRefused("gate verdict", f"needs 'passed' (true or false), got {values!r}")
-    return values["passed"], [str(reason) for reason in values.get("reasons") or ()]
+    return values["passed"], [_in_words(reason) for reason in values.get("reasons") or ()]
+
+
+def _in_words(reason: Any) -> str:
+    """A reason is text, or text with whether it speaks for the candidate: (ok, text) or {"ok", "text"}."""
+    if isinstance(reason, str):
+        return reason
+    ok, text = (reason["ok"], reason["text"]) if isinstance(reason, Mapping) else reason
+    return f"{'✓' if ok else '✗'} {text}"
 
 
 def as_dict(value: Any) -> dict[str, Any]:

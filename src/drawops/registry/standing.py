@@ -22,6 +22,8 @@ class Standing:
     """label -> its newest line."""
     decision: Mapping[str, AuditEntry] = field(default_factory=dict)
     """label -> the line in which a person approved or rejected it."""
+    registration: Mapping[str, AuditEntry] = field(default_factory=dict)
+    """label -> its first line."""
     champion: str = ""
     previous: str = ""
 
@@ -47,6 +49,7 @@ def standing(entries: Iterable[AuditEntry]) -> Standing:
     numbers: dict[int, str] = {}
     last: dict[str, AuditEntry] = {}
     decision: dict[str, AuditEntry] = {}
+    registration: dict[str, AuditEntry] = {}
     champion = previous = ""
     for entry in entries:
         label = entry.subject
@@ -56,11 +59,12 @@ def standing(entries: Iterable[AuditEntry]) -> Standing:
         last[label] = entry
         if entry.action == "register":
             numbers[int(entry.details["version"])] = label
+            registration[label] = entry
         elif entry.action in DECISIONS:
             decision[label] = entry
         if entry.to == "Deployed" and entry.action in ("register", "deploy", "redeploy") and label != champion:
             champion, previous = label, champion
-    return Standing(status, numbers, last, decision, champion, previous)
+    return Standing(status, numbers, last, decision, registration, champion, previous)
 
 
 def history(entries: Iterable[AuditEntry]) -> list[dict[str, Any]]:

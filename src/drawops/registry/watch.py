@@ -103,8 +103,16 @@ def watch_and_deploy(
     settings: Settings, stop: threading.Event, on_entry: Callable[[AuditEntry], None] | None = None
 ) -> None:
     """Watch until `stop` is set and deploy what is approved in the MLflow UI."""
+    _deploying_watcher(settings).run(stop, on_entry)
 
+
+def watch_once(settings: Settings) -> Sequence[AuditEntry]:
+    """Look once, and deploy what was approved in the MLflow UI. Returns the new lines of the audit record."""
+    return _deploying_watcher(settings).poll()
+
+
+def _deploying_watcher(settings: Settings) -> Watcher:
     def deploy(label: str, by: str, why: str) -> None:
         deployment()(label, settings, by=by, why=why)
 
-    Watcher(settings, deploy).run(stop, on_entry)
+    return Watcher(settings, deploy)
