@@ -1,0 +1,179 @@
+"""A whole sheet: a part's views laid out, dimensioned and annotated, in its printed form."""
+
+from dataclasses import dataclass
+from random import Random
+
+from shapely import LineString, MultiLineString, Polygon
+
+from drawops.drawings.synth.base import FAMILIES, Design, Draughtsman
+from drawops.drawings.synth.drafting import Board, Placed, bounds, overlap
+from drawops.drawings.synth.layout import arrange, scale_text
+from drawops.drawings.synth.scene import Arc, Scene, Stroke
+from drawops.drawings.synth.sheet import SIZES, Part, border, notes, title_block
+from drawops.drawings.synth.style import Style, draw_style
+from drawops.drawings.synth.typeface import typeface
+from drawops.drawings.synth.wording import (
+    CASTS,
+    FIRMS,
+    HEADINGS,
+    LIGHT,
+    NAMES,
+    NOTES_ANY,
+    NOTES_CAST,
+    NOTES_LIGHT,
+    NOTES_STEEL,
+    PEOPLE,
+)
+
+
+@dataclass(frozen=True)
+class DrawnPage:
+    """A finished sheet and what it shows."""
+
+    scene: Scene
+    part: Part
+    scale: str
+    language: str
+
+
+def draw_page(family: str, rng: Random, serial: str) -> DrawnPage:
+    """Draws one part on the smallest sheet on which it stands well."""
+    style = draw_style(rng)
+    design = FAMILIES[family](Draughtsman(rng, style))
+    part = _part(family, design, rng, style, serial)
+    seed = rng.random()
+    sizes = ["A3"] if design.large or rng.random() < 0.5 else [rng.choice(("A4", "A4 portrait")), "A3"]
+    for size in sizes:
+        page = _draw(design, part, style, size, Random(seed))
+        if page is not None and (page[1] >= 0.2 or size == sizes[-1]):
+            return DrawnPage(page[0], part, scale_text(page[1]), style.language)
+    raise RuntimeError(f"The {family} does not fit on an A3 sheet at 1:20.")
+
+
+def _draw(design: Design, part: Part, style: Style, size: str, rng: Random) -> tuple[Scene, float] | None:
+    width, height = SIZES[size]
+    face = typeface(style.face, vector_symbols=style.vector_symbols)
+    scene = Scene(width, height, face, style.wide)
+    board = Board(scene, style, (0, 0, width, height))
+    inside = border(board, rng)
+    lines = _notes(design, rng, style)
+    tall = 3.0 * 1.9 * (len(lines) + 2)
+    wide_sheet = inside[2] - inside[0] > 240.0
+    floor = inside[1] + (44.0 if wide_sheet else 44.0 + tall)
+    board.area = (inside[0] + 4, floor, inside[2] - 4, inside[3] - 4)
+    arranged = arrange(board, design.views, largest=2.0 if rng.random() < 0.8 else 5.0)
+    if arranged is None:
+        return None
+    scale, placed = arranged
+    block = title_block(board, inside, part, scale_text(scale), size)
+    note_top = inside[1] + 40.0 if wide_sheet else floor - 2.0
+    notes(board, (inside[0] + 6, inside[1], block[0] - 4, note_top), HEADINGS[style.language == "zh"], lines)
+    for view in placed:
+        _geometry(board, view, rng)
+    for view in placed:
+        board.linear(view)
+        for cut in view.view.cuts:
+            board.cut(view, cut)
+        for mark in view.view.marks:
+            board.mark(view, mark)
+        for angle in view.view.angles:
+            board.angular(view, angle)
+        if view.view.title:
+            _title(board, view)
+    for view in placed:
+        for leader in view.view.leaders:
+            board.leader(view, leader)
+    _break_lines(scene)
+    return scene, scale
+
+
+def _geometry(board: Board, placed: Placed, rng: Random) -> None:
+    """The view's lines on the sheet, cut areas hatched at 45°."""
+    scene, k = board.scene, placed.scale
+    for stroke in placed.view.strokes:
+        scene.polyline([placed.at(p) for p in stroke.points], stroke.line, closed=stroke.closed)
+    for arc in placed.view.arcs:
+        scene.arcs.append(Arc(placed.at(arc.centre), arc.radius * k, arc.start, arc.end, arc.line))
+    pitch = rng.choice((2.0, 2.5, 3.0, 3.5))
+    for rings in placed.view.sections:
+        outer, *holes = [[placed.at(p) for p in ring] for ring in rings]
+        area = Polygon(outer, holes).buffer(0)
+        x0, y0, x1, y1 = area.bounds
+        lines, start = [], x0 - (y1 - y0) - (x0 - y0) % (pitch * 1.4142)
+        while start < x1:
+            lines.append(LineString([(start, y0), (start + y1 - y0, y1)]))
+            start += pitch * 1.4142
+        for part in _parts(MultiLineString(lines).intersection(area)):
+            scene.line(part.coords[0], part.coords[-1], "hatch")
+
+
+def _title(board: Board, placed: Placed) -> None:
+    x0, _, x1, y1 = placed.box
+    h = board.style.text_height * 1.3
+    top = max([y1, *[b[3] for b in board.taken if overlap(b, (x0, y1, x1, y1 + 60)) and b[3] < y1 + 60]])
+    board.write(placed.view.title, ((x0 + x1) / 2, top + 4.0), h, anchor="middle", kind="section")
+
+
+def _break_lines(scene: Scene) -> None:
+    """Breaks narrow lines where a text stands: no line may cross a dimension text (GB/T 4458.4)."""
+    places = [(bounds(t.quad(0.5)), Polygon(t.quad(0.5))) for t in scene.texts if t.kind not in ("title", "zone")]
+    kept: list[Stroke] = []
+    for stroke in scene.strokes:
+        if stroke.line not in ("centre", "hatch", "dimension", "hidden", "phantom"):
+            kept.append(stroke)
+            continue
+        points = stroke.points + stroke.points[:1] if stroke.closed else stroke.points
+        here = bounds(points)
+        near = [
+            shape for b, shape in places if overlap(b, (here[0] - 0.1, here[1] - 0.1, here[2] + 0.1, here[3] + 0.1))
+        ]
+        line = LineString(points)
+        near = [shape for shape in near if line.intersects(shape)]
+        if not near:
+            kept.append(stroke)
+            continue
+        for shape in near:
+            line = line.difference(shape)
+        kept += [Stroke(list(part.coords), stroke.line) for part in _parts(line)]
+    scene.strokes = kept
+
+
+def _parts(shape: object) -> list[LineString]:
+    if isinstance(shape, LineString):
+        return [] if shape.is_empty else [shape]
+    return [g for part in getattr(shape, "geoms", ()) for g in _parts(part)]
+
+
+def _notes(design: Design, rng: Random, style: Style) -> list[str]:
+    column = 1 if style.language == "zh" else 0
+    special = NOTES_STEEL
+    if any(m in CASTS for m in design.materials):
+        special = NOTES_CAST
+    elif any(m in LIGHT for m in design.materials):
+        special = NOTES_LIGHT
+    chosen = rng.sample(NOTES_ANY, rng.randint(2, 3)) + rng.sample(special, rng.randint(0, 1))
+    lines = [pair[column].format(c=rng.choice((0.5, 1)), r=rng.choice((2, 3, 5))) for pair in chosen]
+    return lines + design.notes
+
+
+def _part(family: str, design: Design, rng: Random, style: Style, serial: str) -> Part:
+    column = 1 if style.language == "zh" else 0
+    material = rng.choice(tuple(design.materials))
+    day, month, year = rng.randint(1, 28), rng.randint(1, 12), rng.randint(2014, 2025)
+    date = rng.choice((f"{year}-{month:02d}-{day:02d}", f"{year}.{month:02d}.{day:02d}"))
+    if style.language == "en" and rng.random() < 0.5:
+        date = f"{day:02d}.{month:02d}.{year}"
+    people = rng.sample(PEOPLE, 2)
+    return Part(
+        family,
+        rng.choice(NAMES[family][column]),
+        f"{rng.choice(('DW', 'HX', 'MT', 'KV', 'B', 'ZJ'))}{serial[:2]}-{serial[2:]}",
+        material,
+        material.chinese if column else material.english,
+        design.volume * material.density * 1e-6,
+        date,
+        rng.choice("ABCD"),
+        people[0][column],
+        people[1][column],
+        rng.choice(FIRMS)[column],
+    )

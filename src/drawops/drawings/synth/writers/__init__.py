@@ -1,0 +1,1 @@
+"""One scene, three files: PDF, DXF, PNG."""
