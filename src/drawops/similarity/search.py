@@ -19,7 +19,7 @@ from drawops.drawings import find_files, open_drawing
 from drawops.drawings.model import Image, Page
 from drawops.errors import InputRefused, NotFound
 from drawops.similarity.embedding import Embedder
-from drawops.similarity.index import Document, Vectors, VectorIndex, Where, open_index
+from drawops.similarity.index import Document, VectorIndex, Vectors, Where, open_index
 from drawops.similarity.shape import View, isolate
 
 if TYPE_CHECKING:

@@ -1,0 +1,204 @@
+"""What every VectorIndex promises. A new backend is one more class with an `open` fixture."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from drawops.errors import DrawopsError, InputRefused
+from drawops.similarity import Document, LocalVectorIndex, VectorIndex, open_index
+
+DIM = 16
+Open = Callable[..., VectorIndex]
+
+
+def unit(rng: np.random.Generator, n: int = 1) -> np.ndarray:
+    vectors = rng.normal(size=(n, DIM)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def document(id: str, vectors: np.ndarray, **metadata: object) -> Document:
+    vectors = np.atleast_2d(vectors)
+    return Document(id, vectors, [{"page": 0, "view": i} for i in range(len(vectors))], metadata)
+
+
+def axis(*values: float) -> np.ndarray:
+    """A vector with these first components."""
+    return np.array([*values, *[0.0] * (DIM - len(values))], np.float32)
+
+
+class VectorIndexContract:
+    @pytest.fixture
+    def open(self) -> Open:
+        """Opens the index at one place, as often as it is called: open(dim=…, version=…)."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def index(self, open: Open) -> Iterator[VectorIndex]:
+        with closing(open()) as index:
+            yield index
+
+    def test_scores_are_half_of_one_plus_the_cosine(self, index: VectorIndex) -> None:
+        index.upsert([document("same", axis(2)), document("across", axis(0, 1)), document("opposite", axis(-1))])
+        index.upsert([document("between", axis(1, 1))])
+        found = index.search(axis(3), k=4)
+        assert [m.id for m in found] == ["same", "between", "across", "opposite"]
+        assert [m.score for m in found] == pytest.approx([1, 0.5 + 0.5**1.5, 0.5, 0], abs=1e-6)
+
+    def test_k_counts_documents_and_the_best_view_gives_the_score(self, index: VectorIndex) -> None:
+        index.upsert([document("many", np.stack([axis(0, 1), axis(1, 0.1), axis(1)])), document("one", axis(1, 0.5))])
+        found = index.search(axis(1), k=2)
+        assert [m.id for m in found] == ["many", "one"]
+        assert found[0].score == pytest.approx(1, abs=1e-6)
+        assert found[0].view_number == 2 and found[0].view == {"page": 0, "view": 2}
+
+    def test_a_document_needs_to_match_one_of_several_query_vectors(self, index: VectorIndex) -> None:
+        index.upsert([document("x", axis(1)), document("y", axis(0, 1)), document("z", axis(0, 0, 1))])
+        found = index.search(np.stack([axis(0, 1), axis(0, 0, 1, 0.2)]), k=2)
+        assert [(m.id, m.query_number) for m in found] == [("y", 0), ("z", 1)]
+
+    def test_the_same_answers_as_comparing_with_all(self, index: VectorIndex) -> None:
+        rng = np.random.default_rng(1)
+        vectors = unit(rng, 300)
+        index.upsert(document(f"d{i:03}", v) for i, v in enumerate(vectors))
+        for query in unit(rng, 10):
+            expected = [f"d{i:03}" for i in np.argsort(-(vectors @ query))[:5]]
+            assert [m.id for m in index.search(query, k=5)] == expected
+
+    def test_min_score_bounds_the_answer_with_or_without_k(self, index: VectorIndex) -> None:
+        index.upsert([document(f"{a}", axis(np.cos(a), np.sin(a))) for a in (0.0, 0.2, 0.4, 0.6, 2.0)])
+        limit = (1 + np.cos(0.5)) / 2
+        assert [m.id for m in index.search(axis(1), k=None, min_score=limit)] == ["0.0", "0.2", "0.4"]
+        assert [m.id for m in index.search(axis(1), k=2, min_score=limit)] == ["0.0", "0.2"]
+        assert index.search(axis(0, 0, 1), k=3, min_score=0.9) == []
+
+    def test_filters_narrow_the_answer_to_what_has_the_metadata(self, index: VectorIndex) -> None:
+        rng = np.random.default_rng(2)
+        families = ["flange", "shaft", "法兰"]
+        index.upsert(document(f"d{i}", v, family=families[i % 3], holes=i % 2) for i, v in enumerate(unit(rng, 60)))
+        query = unit(rng)[0]
+        found = index.search(query, k=50, where={"family": "法兰"})
+        assert len(found) == 20 and {m.metadata["family"] for m in found} == {"法兰"}
+        found = index.search(query, k=50, where={"family": ["flange", "shaft"], "holes": 1})
+        assert {(m.metadata["family"], m.metadata["holes"]) for m in found} == {("flange", 1), ("shaft", 1)}
+        assert index.search(query, k=5, where={"family": "gear"}) == []
+
+    def test_an_unknown_filter_field_names_the_nearest(self, index: VectorIndex) -> None:
+        index.upsert([document("a", axis(1), family="flange")])
+        with pytest.raises(InputRefused, match="famly.*Did you mean 'family'"):
+            index.search(axis(1), where={"famly": "flange"})
+
+    def test_an_upsert_replaces_the_whole_document(self, index: VectorIndex) -> None:
+        index.upsert([document("a", np.stack([axis(1), axis(0, 1)]), rev="A")])
+        index.upsert([document("a", axis(0, 0, 1), rev="B")])
+        assert index.count() == 1
+        found = index.search(axis(1), k=5)
+        assert [(m.id, m.metadata) for m in found] == [("a", {"rev": "B"})]
+        assert found[0].score == pytest.approx(0.5, abs=1e-6)
+
+    def test_a_deleted_document_is_in_no_answer(self, index: VectorIndex) -> None:
+        index.upsert([document("a", axis(1)), document("b", axis(1, 0.1))])
+        assert index.search(axis(1), k=1)[0].id == "a"
+        assert index.delete(["a", "never was"]) == 1
+        assert [m.id for m in index.search(axis(1), k=5)] == ["b"]
+        assert index.get("a") is None and index.ids() == {"b"}
+
+    def test_what_another_connection_changes_is_seen_at_once(self, open: Open, index: VectorIndex) -> None:
+        index.upsert([document("a", axis(1)), document("b", axis(0, 1))])
+        assert index.search(axis(1), k=1)[0].id == "a"
+        with closing(open()) as other:
+            other.delete(["a"])
+            other.upsert([document("c", axis(1, 0.1))])
+        assert [m.id for m in index.search(axis(1), k=5)] == ["c", "b"]
+
+    def test_get_returns_what_was_stored(self, index: VectorIndex) -> None:
+        vectors = unit(np.random.default_rng(3), 2)
+        stored = Document("图纸-1.pdf", vectors, [{"page": 0}, {"page": 1}], {"name": "轴"}, (b"png one", b"png two"))
+        index.upsert([stored])
+        got = index.get("图纸-1.pdf")
+        assert got is not None
+        np.testing.assert_allclose(got.vectors, vectors, atol=1e-6)
+        assert (got.views, got.metadata, got.thumbnails) == (
+            ({"page": 0}, {"page": 1}), {"name": "轴"}, (b"png one", b"png two"),
+        )  # fmt: skip
+        assert index.search(vectors[1], k=1)[0].thumbnail == b"png two"
+
+    def test_what_was_stored_is_there_after_opening_again(self, open: Open) -> None:
+        with closing(open()) as index:
+            index.upsert([document("a", axis(1))])
+        with closing(open()) as index:
+            assert index.count() == 1 and index.search(axis(1))[0].id == "a"
+
+    def test_vectors_of_different_embedding_versions_never_mix(self, open: Open) -> None:
+        with closing(open(version="one")) as one, closing(open(version="two", dim=DIM + 1)) as two:
+            one.upsert([document("a", axis(1), family="x")])
+            two.upsert([Document("b", np.ones((1, DIM + 1), np.float32), [{}])])
+            assert [m.id for m in one.search(axis(1), k=5)] == ["a"]
+            assert [m.id for m in two.search(np.ones(DIM + 1), k=5)] == ["b"]
+            assert one.count() == two.count() == 1
+            assert one.delete(["b"]) == 0
+
+    @pytest.mark.parametrize(
+        ("vector", "reason"),
+        [
+            (np.ones(DIM + 1), "dimension"),
+            (np.full(DIM, np.nan), "NaN"),
+            (np.full(DIM, np.inf), "NaN or infinite"),
+            (np.zeros(DIM), "all zeros"),
+            (np.empty((0, DIM)), "no vector"),
+            (["a"] * DIM, "numbers"),
+        ],
+    )
+    def test_a_wrong_vector_is_refused_by_search_and_upsert(
+        self, index: VectorIndex, vector: object, reason: str
+    ) -> None:
+        index.upsert([document("a", axis(1))])
+        with pytest.raises(InputRefused, match=reason):
+            index.search(vector)  # type: ignore[arg-type]
+        wrong = Document("b", vector, [{}])  # type: ignore[arg-type]
+        with pytest.raises(InputRefused, match=reason):
+            index.upsert([document("c", axis(1)), wrong])
+        assert index.ids() == {"a"}, "an upsert is stored in full or not at all"
+
+    @pytest.mark.parametrize(
+        "query", [{"k": 0}, {"k": -1}, {"k": None}, {"k": 1, "min_score": 1.5}, {"k": 1, "min_score": float("nan")}]
+    )
+    def test_a_query_that_can_mean_nothing_is_refused(self, index: VectorIndex, query: dict) -> None:
+        index.upsert([document("a", axis(1))])
+        with pytest.raises(InputRefused, match=r"k|min_score"):
+            index.search(axis(1), **query)
+
+    def test_metadata_that_no_filter_could_ask_for_is_refused(self, index: VectorIndex) -> None:
+        for bad in ({"a": [1]}, {"a": float("nan")}, {'a"b': 1}):
+            with pytest.raises(InputRefused, match="metadata"):
+                index.upsert([Document("x", axis(1)[None], [{}], bad)])
+        assert index.count() == 0
+
+    def test_an_index_of_another_dimension_is_refused(self, open: Open, index: VectorIndex) -> None:
+        index.upsert([document("a", axis(1))])
+        with pytest.raises(DrawopsError, match="dimension"):
+            open(dim=DIM * 2).upsert([Document("b", np.ones((1, DIM * 2)), [{}])])
+
+    def test_an_empty_index_finds_nothing(self, index: VectorIndex) -> None:
+        assert index.search(axis(1), k=3) == [] and index.count() == 0 and index.stats()["documents"] == 0
+
+
+class TestLocalExact(VectorIndexContract):
+    @pytest.fixture
+    def open(self, tmp_path) -> Open:
+        def opened(dim: int = DIM, version: str = "") -> VectorIndex:
+            return open_index(f"sqlite:///{tmp_path / '形状.db'}", dim, version=version)
+
+        return opened
+
+
+class TestLocalHnsw(VectorIndexContract):
+    """The same with the graph in use from the first vector."""
+
+    @pytest.fixture
+    def open(self, tmp_path) -> Open:
+        def opened(dim: int = DIM, version: str = "") -> VectorIndex:
+            return LocalVectorIndex(tmp_path / "形状.db", dim, version=version, exact_below=0)
+
+        return opened
