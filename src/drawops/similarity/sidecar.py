@@ -8,7 +8,8 @@ import json
 import logging
 import os
 import struct
-import tempfile
+import threading
+import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 _MARK = b"drawops-hnsw-1\n"
 _TAIL = struct.Struct("<Q")
 _CHUNK = 1 << 24
+_PARTIAL = ".partial"
+_LEFT_OVER_S = 3600  # a save takes seconds; what is older was killed
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,8 @@ class Sidecar:
         """Replace the file; it is whole before and after. Nothing happens when nothing changed."""
         if not self.active or not self.unsaved:
             return
-        handle, name = tempfile.mkstemp(prefix=f".{self.path.name}-", dir=self.path.parent)
-        os.close(handle)
-        partial = Path(name)
+        self._remove_leftovers()
+        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}-{threading.get_ident()}{_PARTIAL}")
         try:
             self._graph.save(str(partial))
             size, checksum = partial.stat().st_size, _checksum(partial)
@@ -125,6 +127,14 @@ class Sidecar:
             self.unsaved = 0
         finally:
             partial.unlink(missing_ok=True)
+
+    def _remove_leftovers(self) -> None:
+        for file in self.path.parent.glob(f"{self.path.name}.*{_PARTIAL}"):
+            try:
+                if time.time() - file.stat().st_mtime > _LEFT_OVER_S:
+                    file.unlink()
+            except FileNotFoundError:  # another process was faster
+                pass
 
     def _read_footer(self) -> Position:
         """Raises ValueError when the file is not whole or not of this database."""
