@@ -5,6 +5,7 @@ file and something that can be cancelled.
 """
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -50,8 +51,18 @@ def _run(package: Path, parameters: dict[str, Any], folder: Path, step_cache: Pa
     pipeline = components.load_component_from_file(str(package))
     emit("loaded", "")
     run = pipeline(**parameters)
-    # Task outputs are parameters (plain values) or artifacts (their folder or file).
-    return {name: getattr(value, "path", value) for name, value in run.outputs.items()}
+    return {name: _plain(name, value, folder) for name, value in run.outputs.items()}
+
+
+def _plain(name: str, output: Any, folder: Path) -> Any:
+    """A parameter's value, an artifact's path. A page gets a name that a browser opens: kfp's has no suffix."""
+    from kfp.dsl import HTML, Artifact
+
+    if not isinstance(output, Artifact):
+        return output
+    if isinstance(output, HTML):
+        return shutil.copyfile(output.path, folder / f"{name}.html")
+    return output.path
 
 
 def _make_python3_this_one() -> None:

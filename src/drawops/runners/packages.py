@@ -100,17 +100,16 @@ def read(file: Path) -> Package:
         name=spec["pipelineInfo"]["name"],
         description=spec["pipelineInfo"].get("description", ""),
         file=file,
-        parameters={
-            name: Parameter(
-                name,
-                value["parameterType"],
-                required="defaultValue" not in value and not value.get("isOptional"),
-                default=value.get("defaultValue"),
-            )
-            for name, value in inputs.items()
-        },
+        parameters={name: _parameter(name, value) for name, value in inputs.items()},
         tasks=tuple(_in_order(root["dag"]["tasks"])),
     )
+
+
+def _parameter(name: str, spec: dict[str, Any]) -> Parameter:
+    kind, default = spec["parameterType"], spec.get("defaultValue")
+    if kind == "NUMBER_INTEGER" and default is not None:
+        default = int(default)  # the package holds every number as a float
+    return Parameter(name, kind, required="defaultValue" not in spec and not spec.get("isOptional"), default=default)
 
 
 def _in_order(tasks: dict[str, Any]) -> list[str]:

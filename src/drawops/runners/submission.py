@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from drawops.settings import Settings
 
 RUNNERS = ("local",)
+# Parameters that `pin` fills in when they are left out, and with what.
+_FILLED_IN = {
+    "base": "champion",
+    "champion": "champion",
+    "trained_by": "<you>",
+    "gate": "<setting gate>",
+    "image": "<setting image>",
+}
 
 
 def submit(
@@ -44,10 +52,8 @@ def submit(
     package = packages.load(name)
     settings = settings or load_settings()
     chosen = open_runner(runner, settings) if isinstance(runner, str) else runner
-    given = check(package, sort_out(package, parameters))
+    given = prepare(package, parameters)
     complete = pin(package, given, prepare_home(settings))
-    if missing := [p.name for p in package.parameters.values() if p.required and p.name not in complete]:
-        raise SettingsError(f"Pipeline '{name}' needs {', '.join(missing)}. Example: --set {missing[0]}=…")
     run = chosen.submit(name, package.file, complete)
     return Run(run.id, chosen, on_event)
 
@@ -61,12 +67,31 @@ def open_runner(name: str, settings: "Settings", *, tied: bool = False) -> Runne
     return LocalRunner(settings, tied=tied)
 
 
-def sort_out(package: Package, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Move fields of TrainConfig into the pipeline's `config`; a name that both know goes to both.
+def needs(package: Package) -> list[str]:
+    """Parameters that must be given."""
+    return [p.name for p in package.parameters.values() if p.required and p.name not in _FILLED_IN]
+
+
+def filled_in(package: Package) -> dict[str, str]:
+    """Parameters that are filled in when they are left out, and with what, in words."""
+    return {name: what for name, what in _FILLED_IN.items() if name in package.parameters}
+
+
+def prepare(package: Package, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters by their places in the pipeline, checked.
 
     Raises:
-        SettingsError: a name that nobody knows.
+        SettingsError: a name that nobody knows (the nearest is named), a value of the wrong type or out of its range,
+            one missing.
     """
+    checked = _check(package, _sort_out(package, parameters))
+    if missing := [name for name in needs(package) if name not in checked]:
+        raise SettingsError(f"Pipeline '{package.name}' needs {', '.join(missing)}: --set {missing[0]}=…")
+    return checked
+
+
+def _sort_out(package: Package, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Move fields of TrainConfig into the pipeline's `config`; a name that both know goes to both."""
     trains = "config" in package.parameters
     fields = _train_fields() if trains else set()
     sorted_out: dict[str, Any] = {}
@@ -84,12 +109,8 @@ def sort_out(package: Package, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return sorted_out
 
 
-def check(package: Package, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters as the pipeline wants them; None stands for the default.
-
-    Raises:
-        SettingsError: a value of the wrong type or out of its range.
-    """
+def _check(package: Package, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as the pipeline wants them; None stands for the default."""
     checked = {n: package.parameters[n].check(v) for n, v in parameters.items() if v is not None}
     if "config" in checked:
         from drawops.training.config import TrainConfig
