@@ -46,7 +46,7 @@ def test_readings_equal_those_of_rapidocr_at_its_padding(base, monkeypatch):
         picture = np.where(picture < 128, (200, 30, 10), (250, 240, 220)).astype(np.uint8)  # colour order matters
         other = engine(np.ascontiguousarray(picture[:, :, ::-1]), use_det=False, use_cls=False)
         assert base.read([picture])[0].text == other.txts[0]
-        assert base.read([picture])[0].score == pytest.approx(other.scores[0], abs=1e-3)
+        assert base.read([picture])[0].score == pytest.approx(other.scores[0], abs=0.02)
 
 
 def test_features_times_head_give_the_reading(base):

@@ -1,5 +1,7 @@
 """The text detector: a page in, boxes of text lines out (differentiable binarisation, PP-OCRv6 small)."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,70 +10,127 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.drawings.model import Image
+from drawops.ocr.boxes import Box, merge_passes, wrap
 from drawops.ocr.engine import Engine
 from drawops.ocr.model_files import onnx_file
 
+TILE = 960
+OVERLAP = 96  # what the network needs to see around a pixel; text longer than this still joins across tiles
+
 
 @dataclass(frozen=True)
-class Box:
-    """A detected text box: corners (4, 2) float32 in page pixels, clockwise from the top-left, and its score."""
+class Pass:
+    """One look at the page: at `scale` times its own resolution, turned a quarter clockwise or not."""
 
-    corners: NDArray[np.float32]
-    score: float
+    scale: float
+    turned: bool = False
+
+
+PASSES = (Pass(1.0), Pass(0.5), Pass(0.5, turned=True))
 
 
 class Detector:
     """PP-OCRv6 small detector with its published settings: BGR scaled to [-1, 1], sides multiples of 32."""
 
-    def __init__(self, onnx: Path, *, threads: int = 0) -> None:
+    def __init__(self, onnx: Path, *, threads: int = 0, passes: tuple[Pass, ...] = PASSES) -> None:
         self.path = onnx_file(Path(onnx))
+        self.passes = passes
         self._engine = Engine(self.path, threads=threads)
 
-    def probabilities(self, image: Image) -> NDArray[np.float32]:
-        """(H, W) probability of text for an (H, W, 3) RGB picture; padded with white to multiples of 32."""
+    def detect(self, image: Image) -> list[Box]:
+        """Boxes of the text lines of an (H, W, 3) RGB page of any size, in page pixels.
+
+        Upright to the page or at an angle in (-90, 90] along their longer side; which way round they read is
+        not known yet.
+        """
+        return merge_passes([self._look(image, look) for look in self.passes])
+
+    def _look(self, image: Image, look: Pass) -> list[Box]:
+        picture = image
+        if look.scale != 1.0:
+            picture = cv2.resize(image, None, fx=look.scale, fy=look.scale, interpolation=cv2.INTER_AREA)
+        if look.turned:
+            picture = cv2.rotate(picture, cv2.ROTATE_90_CLOCKWISE)
+        probabilities = self.probabilities(picture)
+        if look.turned:
+            probabilities = cv2.rotate(probabilities, cv2.ROTATE_90_COUNTERCLOCKWISE)
+        return [box.scaled(1 / look.scale) for box in boxes_of(probabilities)]
+
+    def probabilities(self, image: Image) -> NDArray[np.uint8]:
+        """Probability of text x 255, (H, W) uint8, for an (H, W, 3) RGB picture.
+
+        Large pictures go tile by tile, at their own resolution and with bounded memory; the tiles' maps are
+        put together before boxes are made, so no line is found twice or cut.
+        """
         height, width = image.shape[:2]
-        padded = np.full((-(-height // 32) * 32, -(-width // 32) * 32, 3), 255, np.uint8)
-        padded[:height, :width] = image[:, :, ::-1]
-        x = (padded.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None]
-        return self._engine(np.ascontiguousarray(x))[0][0, 0, :height, :width]
+        found = np.zeros((height, width), np.uint8)
+        for top, bottom, keep_top, keep_bottom in _spans(height):
+            for left, right, keep_left, keep_right in _spans(width):
+                tile = image[top:bottom, left:right]
+                if int(tile.max()) - int(tile.min()) < 40:  # blank paper
+                    continue
+                part = self._run(tile)
+                found[keep_top:keep_bottom, keep_left:keep_right] = part[
+                    keep_top - top : keep_bottom - top, keep_left - left : keep_right - left
+                ]
+        return found
+
+    def _run(self, tile: Image) -> NDArray[np.uint8]:
+        height, width = tile.shape[:2]
+        padded = np.full((math.ceil(height / 32) * 32, math.ceil(width / 32) * 32, 3), 255, np.uint8)
+        padded[:height, :width] = tile[:, :, ::-1]
+        x = np.ascontiguousarray((padded.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
+        probabilities = self._engine(x)[0][0, 0, :height, :width]
+        return (probabilities * 255).astype(np.uint8)
+
+
+def _spans(size: int) -> Iterator[tuple[int, int, int, int]]:
+    """Cut a side into equal tiles: (start, end) of each with its overlaps, (start, end) of what it answers for."""
+    count = max(1, math.ceil((size - OVERLAP) / (TILE - OVERLAP)))
+    step = math.ceil((size - OVERLAP) / count)
+    for n in range(count):
+        start, end = n * step, min(size, n * step + step + OVERLAP)
+        yield start, end, start + (OVERLAP // 2 if n else 0), end - (OVERLAP // 2 if n < count - 1 else 0)
 
 
 def boxes_of(
-    probabilities: NDArray[np.float32], *, threshold: float = 0.3, box_threshold: float = 0.5, unclip: float = 1.6
+    probabilities: NDArray[np.uint8], *, threshold: float = 0.3, box_threshold: float = 0.5, unclip: float = 1.6
 ) -> list[Box]:
-    """Boxes around connected text pixels, grown by DB's unclip rule (area x ratio / perimeter).
-
-    The network is trained to shrink text, so a box of its raw pixels would cut the characters.
+    """Boxes around connected text pixels of a probability map (H, W) uint8, grown by DB's unclip rule
+    (area x ratio / perimeter): the network is trained to shrink text, so its raw pixels would cut characters.
     """
-    mask = cv2.dilate((probabilities > threshold).astype(np.uint8), np.ones((2, 2), np.uint8))
-    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    mask = cv2.dilate((probabilities > threshold * 255).astype(np.uint8), np.ones((2, 2), np.uint8))
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     found = []
     for contour in contours:
-        (cx, cy), (w, h), angle = cv2.minAreaRect(contour)
-        if min(w, h) < 3:
+        box = _rectangle(contour)
+        if box.height < 3:
             continue
-        score = _mean_inside(probabilities, cv2.boxPoints(((cx, cy), (w, h), angle)))
+        score = _mean_inside(probabilities, contour)
         if score < box_threshold:
             continue
-        distance = w * h * unclip / (2 * (w + h))
-        corners = cv2.boxPoints(((cx, cy), (w + 2 * distance, h + 2 * distance), angle))
-        found.append(Box(order_corners(corners), score))
+        grow = box.area * unclip / (box.length + box.height)
+        found.append(Box(box.x, box.y, box.length + grow, box.height + grow, box.angle, score))
     return found
 
 
-def order_corners(corners: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Clockwise as seen on the page, beginning with the top-left corner."""
-    by_x = corners[np.argsort(corners[:, 0], kind="stable")]
-    left, right = by_x[:2], by_x[2:]
-    top_left, bottom_left = left[np.argsort(left[:, 1], kind="stable")]
-    top_right, bottom_right = right[np.argsort(right[:, 1], kind="stable")]
-    return np.stack([top_left, top_right, bottom_right, bottom_left])
+def _rectangle(contour: NDArray[np.int32]) -> Box:
+    """The rectangle around a contour, `length` its longer side. Text that is upright but for the unsteadiness of
+    a few pixels gets the upright rectangle: a tilted one would cut into short lines."""
+    (x, y), (w, h), angle = cv2.minAreaRect(contour)
+    left, top, width, height = cv2.boundingRect(contour)
+    if width * height <= 1.25 * max(w, 1) * max(h, 1):
+        x, y, w, h, angle = left + width / 2, top + height / 2, float(width), float(height), 0.0
+    if w < h:
+        w, h, angle = h, w, angle + 90
+    direction = wrap(-angle)  # OpenCV counts clockwise
+    if not -90 < direction <= 90:
+        direction = wrap(direction + 180)
+    return Box(float(x), float(y), float(w), float(h), direction)
 
 
-def _mean_inside(probabilities: NDArray[np.float32], corners: NDArray[np.float32]) -> float:
-    height, width = probabilities.shape
-    x_low, y_low = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, [width - 1, height - 1])
-    x_high, y_high = np.clip(np.ceil(corners.max(axis=0)).astype(int), 0, [width - 1, height - 1])
-    mask = np.zeros((y_high - y_low + 1, x_high - x_low + 1), np.uint8)
-    cv2.fillPoly(mask, [(corners - [x_low, y_low]).astype(np.int32)], 1)
-    return float(cv2.mean(probabilities[y_low : y_high + 1, x_low : x_high + 1], mask)[0])
+def _mean_inside(probabilities: NDArray[np.uint8], contour: NDArray[np.int32]) -> float:
+    left, top, width, height = cv2.boundingRect(contour)
+    mask = np.zeros((height, width), np.uint8)
+    cv2.drawContours(mask, [contour], -1, 1, cv2.FILLED, offset=(-left, -top))
+    return float(cv2.mean(probabilities[top : top + height, left : left + width], mask)[0]) / 255
