@@ -24,6 +24,7 @@ Mask = NDArray[np.uint8]
 
 _WORK_SIDE = 2000  # pixels of the longer side at which shapes are looked for
 _MAX_VIEWS = 12
+_INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below pale thin lines
 _BOX = 7  # pixels over which the weight of a line is measured; no outline is wider at the working size
 
 
@@ -52,29 +53,32 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     image = page.image if isinstance(page, Page) else page
     text = [*(page.lines if isinstance(page, Page) else ()), *lines]
     darkness, scale = _darkness(_grey(image))
-    ink = _binary(darkness > 70)
-    area = _drawing_area(ink)
+    ink = _binary(darkness > _INK)
+    frame = _drawing_area(ink)
+    sheet = ink if frame is None else ink & frame
     for line in text:
-        cv2.fillPoly(area, [np.round(np.multiply(line.quad, scale)).astype(np.int32)], 0)
-    sheet = ink & area
+        cv2.fillPoly(sheet, [np.round(np.multiply(line.quad, scale)).astype(np.int32)], 0)
     if not sheet.any():
         return []
     outlines = _heavy_lines(darkness, sheet)
+    if frame is None and outlines is sheet:  # a symbol, a sketch, a silhouette: all of it is shape
+        return _views(_fill(sheet), sheet, scale, gap=max(sheet.shape) // 12)
     solid = _solid(outlines)
-    if _extent(solid) < 0.15 * _extent(sheet):  # nothing closed: the drawn lines are the shape
-        solid = outlines = sheet
-    return _views(solid, outlines, scale)
+    if _extent(solid) < 0.1 * _extent(outlines):  # nothing closed: the drawn lines are the shape
+        solid = outlines
+    return _views(solid, outlines, scale, gap=max(sheet.shape) // 150)
 
 
 def _grey(image: Image) -> NDArray[np.uint8]:
     array = np.asarray(image)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise InputRefused("image", f"must be (H, W, 3) uint8, not {array.shape} {array.dtype}")
     if min(array.shape[:2]) < 8:
         raise InputRefused("image", f"{array.shape[1]} x {array.shape[0]} pixels are too few to hold a shape")
     if array.ndim == 2:
         return array
-    return np.ascontiguousarray(array.min(axis=2))  # coloured ink is as dark as its darkest channel
+    red, green, blue = cv2.split(array)
+    return cv2.min(cv2.min(red, green), blue)  # coloured ink is as dark as its darkest channel
 
 
 def _darkness(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
@@ -84,7 +88,7 @@ def _darkness(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
         size = (max(8, round(grey.shape[1] * scale)), max(8, round(grey.shape[0] * scale)))
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if np.median(border) < 100:  # light on dark
+    if np.median(border) < 100 and grey.mean() < 220:  # light on dark, and no frame along the edge
         grey = 255 - grey
         border = 255 - border
     paper = float(np.median(border))
@@ -95,12 +99,11 @@ def _darkness(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
     return 255 - grey, scale
 
 
-def _drawing_area(ink: Mask) -> Mask:
-    """Where views may stand: inside the frame, without the title block that hangs on it; else everywhere.
+def _drawing_area(ink: Mask) -> Mask | None:
+    """Where views may stand: inside the frame, without the title block that hangs on it; None without a frame.
 
     The paper inside a frame is one large white region, and its outer edge leaves out what is attached to the frame.
     """
-    everywhere = np.full_like(ink, 255)
     tight = cv2.dilate(ink, np.ones((3, 3), np.uint8))  # a scanned frame has gaps
     count, labels, stats, _ = cv2.connectedComponentsWithStats(255 - tight, connectivity=4)
     page = ink.size
@@ -118,20 +121,24 @@ def _drawing_area(ink: Mask) -> Mask:
             continue  # no rectangle with a corner or an edge taken off
         area = np.zeros_like(ink)
         cv2.drawContours(area, [contour], -1, 255, cv2.FILLED)
-        return area if _cells_outside(area, stats, labels, outside) >= 3 else everywhere
-    return everywhere
+        if _has_cells_outside(area, stats, labels, outside):
+            return area
+    return None
 
 
-def _cells_outside(area: Mask, stats: NDArray[np.int32], labels: NDArray[np.int32], outside: set[int]) -> int:
-    """Rectangular white cells beside the area: a frame has a title block or zone marks, the outline of a plate not."""
+def _has_cells_outside(area: Mask, stats: NDArray[np.int32], labels: NDArray[np.int32], outside: set[int]) -> bool:
+    """Whether rectangular white cells lie beside the area: those of a title block or zone marks. The outline of a
+    plate that fills the picture has none."""
     cells = 0
     for label in range(1, len(stats)):
         x, y, width, height, filled = (int(v) for v in stats[label])
         if label in outside or min(width, height) < 8 or filled < 0.5 * width * height:
             continue
-        cy, cx = np.argwhere(labels[y : y + height, x : x + width] == label)[0]
-        cells += int(area[y + cy, x + cx] == 0)
-    return cells
+        column = int(np.argmax(labels[y, x : x + width] == label))
+        cells += int(area[y, x + column] == 0)
+        if cells == 3:
+            return True
+    return False
 
 
 def _heavy_lines(darkness: NDArray[np.uint8], sheet: Mask) -> Mask:
@@ -141,16 +148,18 @@ def _heavy_lines(darkness: NDArray[np.uint8], sheet: Mask) -> Mask:
     counts. It is measured with a mean over a box, which a straight line of width w crosses with w / box.
     """
     weight = cv2.blur(darkness.astype(np.float32), (_BOX, _BOX)) * (_BOX / 255)
-    values = weight[sheet > 0]
-    lines = values[(values > 0.3) & (values < 0.8 * _BOX)]
-    if len(lines) < 200:
+    areas = cv2.morphologyEx(sheet, cv2.MORPH_OPEN, np.ones((_BOX, _BOX), np.uint8))  # shaded, filled
+    areas = cv2.dilate(areas, np.ones((_BOX, _BOX), np.uint8))
+    lines = weight[(sheet > 0) & (areas == 0)]
+    lines = lines[lines > 0.2]
+    if len(lines) < 500:
         return sheet
     counts, edges = np.histogram(lines, bins=64, weights=1 / lines)  # by length, not by area
     centres = (edges[:-1] + edges[1:]) / 2
     threshold, light, heavy, share = _two_classes(counts, centres)
     if heavy < 1.5 * light or share < 0.1:
         return sheet
-    return sheet & _binary(weight >= threshold)
+    return sheet & (areas | _binary(weight >= threshold))
 
 
 def _two_classes(counts: NDArray[np.floating], centres: NDArray[np.floating]) -> tuple[float, float, float, float]:
@@ -179,9 +188,8 @@ def _fill(ink: Mask) -> Mask:
     return _binary(padded[1:-1, 1:-1] != 128)
 
 
-def _views(solid: Mask, outlines: Mask, scale: float) -> list[View]:
-    gap = max(3, round(max(solid.shape) / 150))
-    near = cv2.dilate(solid, np.ones((gap, gap), np.uint8))
+def _views(solid: Mask, outlines: Mask, scale: float, *, gap: int) -> list[View]:
+    near = cv2.dilate(solid, np.ones((max(3, gap), max(3, gap)), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(near)
     found = []
     for label in range(1, count):
