@@ -22,6 +22,7 @@ from ezdxf.addons.drawing.pipeline import RenderPipeline2d
 from ezdxf.addons.drawing.properties import LayoutProperties, Properties
 from ezdxf.addons.drawing.recorder import Recorder
 from ezdxf.lldxf.const import DXFError
+from ezdxf.lldxf.encoding import decode_dxf_unicode, has_dxf_unicode
 from ezdxf.math import Matrix44, Vec2
 from ezdxf.units import MM, conversion_factor
 
@@ -251,14 +252,18 @@ def _in_pixels(piece: Piece, to_pixels: Matrix44, scale: float) -> Piece:
 
 def _read(path: Path) -> Any:
     try:
-        return ezdxf.readfile(path)
+        document = ezdxf.readfile(path)
     except (DXFError, ValueError, TypeError, AttributeError, KeyError, IndexError):
-        pass  # many CAD programs write DXF that is slightly wrong
-    try:
-        document, _ = recover.readfile(path)
-        return document
-    except (DXFError, ValueError, TypeError, AttributeError, KeyError, IndexError, OSError) as exc:
-        raise InputRefused(path.name, f"is damaged ({exc}); save it again in your CAD as DXF 2013") from exc
+        try:  # many CAD programs write DXF that is slightly wrong
+            document, _ = recover.readfile(path)
+        except (DXFError, ValueError, TypeError, AttributeError, KeyError, IndexError, OSError) as exc:
+            raise InputRefused(path.name, f"is damaged ({exc}); save it again in your CAD as DXF 2013") from exc
+    for entity in document.entitydb.values():  # ezdxf leaves \\U+00D8 as it is in old files
+        if entity.dxftype() in ("TEXT", "ATTRIB", "ATTDEF") and has_dxf_unicode(entity.dxf.get("text", "")):
+            entity.dxf.text = decode_dxf_unicode(entity.dxf.text)
+        elif entity.dxftype() == "MTEXT" and has_dxf_unicode(entity.text):
+            entity.text = decode_dxf_unicode(entity.text)
+    return document
 
 
 def _layouts(document: Any) -> list[Any]:
