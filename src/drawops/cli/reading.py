@@ -1,7 +1,183 @@
 """Commands: read."""
 
+import csv
+import io
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
+
+from drawops.cli._output import AsJson, print_json, print_table, say, writing_settings
+from drawops.errors import DrawopsError, InputRefused, Unavailable
+
+CSV_COLUMNS = (
+    "file",
+    "model",
+    "page",
+    "text",
+    "score",
+    "angle",
+    "source",
+    "x1",
+    "y1",
+    "x2",
+    "y2",
+    "x3",
+    "y3",
+    "x4",
+    "y4",
+)
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PNG = "png"
 
 
 def add_to(app: typer.Typer) -> None:
-    pass
+    app.command("read")(read)
+
+
+def read(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Drawings, or folders of drawings.")],
+    model: Annotated[
+        str, typer.Option(help="champion, base, a version's label (v1.1), or the path of a model directory.")
+    ] = "champion",
+    vector_text: Annotated[
+        bool, typer.Option("--vector-text/--no-vector-text", help="Use the text that the file itself knows.")
+    ] = True,
+    format: Annotated[Format, typer.Option(help="png draws the readings over the pages.")] = Format.TABLE,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; for png also a folder (default: the current one)."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read drawings: every line of text with its place, angle and score."""
+    from drawops.ocr.files import open_model, read_file
+    from drawops.registry.records import Records
+
+    if as_json:
+        format = Format.JSON
+    paths, refused = _drawings(files)
+    if format is Format.PNG and output and output.suffix.lower() == ".png" and len(paths) > 1:
+        raise InputRefused(str(output), f"is one picture, but {len(paths)} drawings are to be read. Name a folder.")
+    settings = writing_settings()
+    label, reader = open_model(model, settings)
+    records = Records(settings.records_url)
+    readings: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            reading = read_file(path, reader, model=label, use_vector_text=vector_text)
+        except DrawopsError as exc:
+            refused += 1
+            say(f"refused: {exc}")
+            continue
+        readings.append(reading)
+        try:
+            records.store_reading(path, reading, caller=settings.caller, source="cli")
+        except Unavailable as exc:  # the person still gets what was read
+            refused += 1
+            say(f"not recorded: {exc}")
+        if format is Format.PNG:
+            _write_pictures(path, reading, output)
+    if format is Format.JSON:
+        _emit_json(readings, output)
+    elif format is Format.CSV:
+        _emit_csv(readings, output)
+    elif format is Format.TABLE:
+        _emit_table(readings, output)
+    if refused:
+        raise typer.Exit(1)
+
+
+def _drawings(files: list[Path]) -> tuple[list[Path], int]:
+    """The drawings named, folders walked; and how many names led to nothing."""
+    from drawops.drawings import find_files
+
+    found: list[Path] = []
+    missing = 0
+    for file in files:
+        if not file.exists():
+            say(f"refused: {file}: no such file or folder")
+            missing += 1
+        elif file.is_dir():
+            inside = find_files([file])
+            if not inside:
+                say(f"refused: {file}: there is no drawing (PDF, DXF, TIFF, PNG, JPEG) in this folder")
+                missing += 1
+            found += inside
+        else:
+            found.append(file)
+    return found, missing
+
+
+def _emit_json(readings: list[dict[str, Any]], output: Path | None) -> None:
+    if output is None:
+        return print_json(readings)
+    import json
+
+    _write(output, (json.dumps(readings, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def _emit_csv(readings: list[dict[str, Any]], output: Path | None) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for reading, page, line in _rows(readings):
+        corners = [value for corner in line["quad"] for value in corner]
+        what = (line["text"], line["score"], line["angle"], line["source"])
+        writer.writerow((reading["file"], reading["model"], page["page"], *what, *corners))
+    if output is None:
+        sys.stdout.write(text.getvalue())
+    else:
+        _write(output, text.getvalue().encode("utf-8-sig"))  # with its mark Excel knows ⌀ and Chinese
+
+
+def _emit_table(readings: list[dict[str, Any]], output: Path | None) -> None:
+    if output is not None:
+        raise InputRefused(str(output), "a table is for the screen. Write a file with --format json, csv or png.")
+    for reading in readings:
+        rows = [
+            (page["page"], line["text"], f"{line['score']:.2f}", f"{line['angle']:g}°", *_place(line), line["source"])
+            for _, page, line in _rows([reading])
+        ]
+        columns = ("page", "text", "score", "angle", "x", "y", "source")
+        print_table(columns, rows, title=f"{reading['file']} · {len(rows)} lines · model {reading['model']}")
+
+
+def _rows(readings: list[dict[str, Any]]) -> Any:
+    return ((r, page, line) for r in readings for page in r["pages"] for line in page["lines"])
+
+
+def _place(line: dict[str, Any]) -> tuple[int, int]:
+    """The middle of a line, pixels."""
+    return round(sum(x for x, _ in line["quad"]) / 4), round(sum(y for _, y in line["quad"]) / 4)
+
+
+def _write_pictures(path: Path, reading: dict[str, Any], output: Path | None) -> None:
+    """One picture a page: `<drawing>.readings.png`, further pages `<drawing>.readings-2.png`, …"""
+    from drawops.drawings import open_drawing
+    from drawops.ocr.picture import draw_readings
+
+    single = output is not None and output.suffix.lower() == ".png"
+    target = output if single and output else (output or Path()) / f"{path.name}.readings.png"
+    with open_drawing(path) as drawing:
+        for page, read in zip(drawing.pages(), reading["pages"], strict=True):
+            numbered = target if page.index == 0 else target.with_stem(f"{target.stem}-{page.index + 1}")
+            buffer = io.BytesIO()
+            draw_readings(page.image, read["lines"]).save(buffer, "PNG")
+            _write(numbered, buffer.getvalue())
+            print(numbered)
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as exc:
+        raise InputRefused(str(path), f"can't be written: {exc.strerror}") from exc
