@@ -1,10 +1,17 @@
 """The pipeline `deployment`: deploy an approved model version."""
 
+from typing import NamedTuple
+
 from kfp import dsl
 
 from components import IMAGE
 from components.deploy.component import deploy
 from pipelines.placement import place
+
+
+class Outputs(NamedTuple):
+    version: str
+    servers: int
 
 
 @dsl.pipeline(name="deployment", description="Deploy an approved model version to every reachable server.")
@@ -16,7 +23,7 @@ def deployment(
     cpu: str = "1",
     memory: str = "2G",
     secret: str = "drawops",
-) -> str:
+) -> Outputs:
     task = deploy(version=version, by=by, why=why)
     place(task, image, cpu, memory, secret, hours=0.5, cache=False)
-    return task.outputs["Output"]
+    return Outputs(task.outputs["version"], task.outputs["servers"])

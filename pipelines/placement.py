@@ -14,6 +14,7 @@ SECRET_KEYS = {
     "index": "DRAWOPS_INDEX",
     "records": "DRAWOPS_RECORDS",
     "servers": "DRAWOPS_SERVERS",
+    "model-name": "DRAWOPS_MODEL_NAME",
     "accesskey": "AWS_ACCESS_KEY_ID",
     "secretkey": "AWS_SECRET_ACCESS_KEY",
     "s3-endpoint": "AWS_ENDPOINT_URL_S3",

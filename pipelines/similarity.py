@@ -1,10 +1,16 @@
 """The pipeline `similarity`: embed the shapes of a dataset version into the shape index."""
 
+from typing import NamedTuple
+
 from kfp import dsl
 
 from components import IMAGE
 from components.embed.component import embed
 from pipelines.placement import place
+
+
+class Outputs(NamedTuple):
+    indexed: int
 
 
 @dsl.pipeline(name="similarity", description="Embed the shapes of a dataset version into the shape index.")
@@ -14,7 +20,7 @@ def similarity(
     cpu: str = "2",
     memory: str = "4G",
     secret: str = "drawops",
-) -> int:
+) -> Outputs:
     task = embed(dataset=dataset)
     place(task, image, cpu, memory, secret, hours=4, cache=False)
-    return task.outputs["Output"]
+    return Outputs(task.outputs["indexed"])

@@ -1,12 +1,14 @@
 """Dataset version -> shape vectors in the index."""
 
+from typing import NamedTuple
+
 from kfp.dsl import Metrics, Output
 
 from components import component
 
 
 @component
-def embed(dataset: str, metrics: Output[Metrics]) -> int:
+def embed(dataset: str, metrics: Output[Metrics]) -> NamedTuple("Embedded", [("indexed", int)]):
     """Embed the shapes of every drawing of a dataset version into the shape index.
 
     Args:
@@ -19,4 +21,4 @@ def embed(dataset: str, metrics: Output[Metrics]) -> int:
 
     figures = steps.embed(dataset)
     steps.write_metrics(metrics, figures)
-    return int(figures["indexed"])
+    return (int(figures["indexed"]),)

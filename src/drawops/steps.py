@@ -9,7 +9,6 @@ import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,10 +36,9 @@ class Registered(NamedTuple):
     reasons: list[str]
 
 
-@dataclass(frozen=True)
-class Deployed:
+class Deployed(NamedTuple):
     version: str
-    figures: dict[str, float]
+    servers: int
 
 
 # ---- names that move -> names that stay ------------------------------------------------------------------------
@@ -260,7 +258,7 @@ def deploy(version: str, *, by: str, why: str) -> Deployed:
     from drawops.serving.deploy import deploy
 
     deployment = deploy(version, _settings(), by=by, why=why)
-    return Deployed(deployment.label, {"servers": float(len(deployment.servers))})
+    return Deployed(deployment.label, len(deployment.servers))
 
 
 @reported("embed")

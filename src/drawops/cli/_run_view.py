@@ -28,7 +28,7 @@ def follow(run: "Run", tasks: tuple[str, ...]) -> "Run":
             with _Live(tasks) as view:
                 run.wait(on_event=view.on_event)
         else:
-            run.wait(on_event=_Lines().on_event)
+            run.wait(on_event=_Lines(tasks).on_event)
     except KeyboardInterrupt:
         run.cancel()
         say(f"Cancelled {run.id}. The same command goes on where it was.")
@@ -57,12 +57,15 @@ def describe(event: dict[str, Any]) -> str:
 class _Lines:
     """One line an event, for logs and pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: tuple[str, ...]) -> None:
+        self._ahead = list(tasks)
         self._said = 0.0
 
     def on_event(self, event: dict[str, Any]) -> None:
         kind, step = event["event"], event["step"]
         if kind == "started":
+            while self._ahead and (task := self._ahead.pop(0)) != step:
+                say(f"{task}: reused from an earlier run")
             say(f"{step} …")
             self._said = time.monotonic()
         elif kind == "finished":

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from drawops.runners.run_files import RunFiles
 from drawops.settings import Settings, child_environment, prepare_home
 
 _POLL_S = 0.05
+_START_S = 10.0
 _GRACE_S = 5.0  # between asking a run to end and ending it
 _LOG_TAIL_LINES = 8
 
@@ -156,8 +157,10 @@ class LocalRunner:
         if process := self._processes.get(run_id):
             return process.poll() is None
         process_of = request["process"]
+        if process_of is None:  # being started, or its submitter was killed in that moment
+            return datetime.now(UTC) - datetime.fromisoformat(request["created"]) < timedelta(seconds=_START_S)
         # The start time tells our child from a later process that was given the same pid.
-        return process_of is not None and _start_time(process_of["pid"]) == process_of["started"]
+        return _start_time(process_of["pid"]) == process_of["started"]
 
 
 def code_version() -> str:

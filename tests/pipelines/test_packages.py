@@ -1,0 +1,151 @@
+"""The compiled packages: that they are fresh, and what a Kubeflow backend asks for but no compiler checks."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from drawops.resources import packages_dir
+from drawops.runners import packages
+from drawops.settings import Settings
+from pipelines.compile import PIPELINES, compile_all
+from pipelines.placement import SECRET_KEYS
+
+NAMES = sorted(PIPELINES)
+COMPONENTS = sorted(Path(__file__).parents[2].glob("components/*/component.py"))
+
+
+def documents(name: str) -> tuple[dict, dict]:
+    """(pipeline spec, platform spec of Kubernetes: task -> settings) of a shipped package."""
+    spec, platform = yaml.safe_load_all((packages_dir() / f"{name}.yaml").read_text(encoding="utf-8"))
+    return spec, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def containers(spec: dict) -> dict[str, dict]:
+    return {name: e["container"] for name, e in spec["deploymentSpec"]["executors"].items()}
+
+
+def test_the_shipped_packages_are_what_the_sources_compile_to(tmp_path):
+    for file in compile_all(tmp_path):
+        fresh, shipped = (re.sub(r"sdkVersion: .*", "", f.read_text()) for f in (file, packages_dir() / file.name))
+        assert fresh == shipped, f"{file.name} is out of date: run `make compile`"
+    assert sorted(f.name for f in tmp_path.iterdir()) == sorted(f.name for f in packages_dir().glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_part_that_a_task_refers_to_is_there(name):
+    spec, _ = documents(name)
+    proto = json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())  # strict about unknown keys
+    tasks = proto.root.dag.tasks
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", proto.pipeline_info.name)
+    for task in tasks.values():
+        component = proto.components[task.component_ref.name]
+        assert component.executor_label in proto.deployment_spec["executors"]
+        wanted = {n for n, p in component.input_definitions.parameters.items() if not p.is_optional}
+        assert wanted <= set(task.inputs.parameters) | {
+            n for n, p in component.input_definitions.parameters.items() if p.HasField("default_value")
+        }
+        assert set(component.input_definitions.artifacts) == set(task.inputs.artifacts)
+        for value in task.inputs.artifacts.values():
+            producer = tasks[value.task_output_artifact.producer_task]
+            outputs = proto.components[producer.component_ref.name].output_definitions.artifacts
+            assert value.task_output_artifact.output_artifact_key in outputs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_task_has_a_time_limit_and_says_whether_it_is_cached(name):
+    spec, platform = documents(name)
+    for task, settings in spec["root"]["dag"]["tasks"].items():
+        assert "cachingOptions" in settings, task
+    for executor in containers(spec):
+        assert 60 <= int(platform[executor]["activeDeadlineSeconds"]) <= 24 * 3600
+        assert platform[executor]["imagePullPolicy"] == "IfNotPresent"
+
+
+def test_what_changes_the_registry_the_servers_or_the_index_is_never_cached():
+    for name in NAMES:
+        tasks = documents(name)[0]["root"]["dag"]["tasks"]
+        cached = {task for task, settings in tasks.items() if settings["cachingOptions"].get("enableCache")}
+        assert not cached & {"register", "deploy", "embed"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_image_resources_and_secret_come_from_parameters(name):
+    spec, platform = documents(name)
+    for executor, container in containers(spec).items():
+        assert container["image"] == "{{$.inputs.parameters['pipelinechannel--image']}}"
+        assert container["resources"] == {
+            "resourceCpuLimit": "{{$.inputs.parameters['pipelinechannel--cpu']}}",
+            "resourceMemoryLimit": "{{$.inputs.parameters['pipelinechannel--memory']}}",
+        }
+        assert "env" not in container  # kfp.local would put it over the home's own settings
+        (secret,) = platform[executor]["secretAsEnv"]
+        assert secret["secretNameParameter"]["componentInputParameter"] == "secret"
+        assert secret["optional"] is True
+
+
+def test_the_default_image_has_a_fixed_tag_and_is_that_of_the_settings():
+    default = Settings(home=Path("/home")).image
+    for name in NAMES:
+        assert packages.load(name).parameters["image"].default == default
+    assert re.fullmatch(r".+:\d[\w.-]*", default)
+
+
+def test_the_secret_sets_known_settings_that_no_service_link_can_hit():
+    ours = {v.removeprefix("DRAWOPS_").lower() for v in SECRET_KEYS.values() if v.startswith("DRAWOPS_")}
+    assert ours <= set(Settings.model_fields)
+    assert not any(v.endswith("_PORT") or "_SERVICE_" in v or "_PORT_" in v for v in SECRET_KEYS.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_carries_a_small_source_and_installs_nothing(name):
+    for executor, container in containers(documents(name)[0]).items():
+        command = " ".join(container["command"])
+        assert len(command) < 10_000, executor  # a backend refuses them from about 140 kB on
+        assert "pip install" not in command
+        assert "from drawops import steps" in command
+
+
+@pytest.mark.parametrize("path", COMPONENTS, ids=lambda p: p.parent.name)
+def test_a_component_is_a_doorway(path):
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    assert "from __future__" not in text
+    (function,) = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    body = [
+        node for node in function.body if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant)
+    ]
+    lines = body[-1].end_lineno - body[0].lineno + 1
+    assert lines <= 20
+    assert ast.unparse(body[0]) == "from drawops import steps"
+    assert not any(isinstance(node, (ast.For, ast.While, ast.If, ast.Try)) for node in ast.walk(function))
+    annotations = [ast.unparse(a.annotation) for a in function.args.args]
+    assert not any("|" in a or "Literal" in a or a == "list" for a in annotations), annotations
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_component_input_is_described(name):
+    for component in documents(name)[0]["components"].values():
+        for kind in ("parameters", "artifacts"):
+            for key, value in component.get("inputDefinitions", {}).get(kind, {}).items():
+                assert value.get("description"), key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_package_says_what_the_pipeline_function_takes(name):
+    parameters = packages.load(name).parameters
+    signature = inspect.signature(PIPELINES[name].pipeline_func).parameters
+    assert set(parameters) == set(signature)
+    for key, parameter in signature.items():
+        assert parameters[key].required == (parameter.default is inspect.Parameter.empty)
+        if not parameters[key].required:
+            assert parameters[key].check(parameters[key].default) == parameter.default
+
+
+def test_the_steps_of_a_package_are_listed_in_the_order_in_which_they_run():
+    assert packages.load("incremental").tasks == ("preprocess", "train-incremental", "evaluate", "register")
