@@ -163,7 +163,11 @@ def ui(
     """Open the MLflow UI of this home until Ctrl-C, and say how to decide on a version there."""
     from drawops.registry.ui import how_to_decide, mlflow_ui, page_of
 
+    import signal
+    import sys
+
     settings = _registry().settings
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the child too
     if settings.mlflow_uri.startswith("http"):
         _print_ui(page_of(settings, settings.mlflow_uri), how_to_decide(settings), as_json)
         return

@@ -123,9 +123,10 @@ class AuditLog:
 
     def _lines(self) -> list[str]:
         try:
-            return self.path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n")
+            text = self.path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return []
+        return text.removesuffix("\n").split("\n") if text else []
 
     def _head(self) -> tuple[int, str]:
         try:

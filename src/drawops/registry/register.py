@@ -79,7 +79,7 @@ def register(
 ) -> ModelVersion:
     """See `ModelRegistry.register`."""
     onnx = onnx_file(model_dir)
-    base = registry.resolve(base)
+    base = registry.get(base).label
     next_label(mode, base, ())  # refuse a wrong mode before anything is written
     passed, reasons = read_verdict(verdict)
     report = as_dict(report)
