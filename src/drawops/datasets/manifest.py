@@ -42,7 +42,7 @@ class LabelledPage(_Frozen):
     key: str
     lines: tuple[LabelledLine, ...] = ()
     matrix: tuple[float, float, float, float, float, float] = Field(
-        IDENTITY,
+        default=IDENTITY,
         description="Affine (a, b, c, d, e, f): x' = ax + by + c, y' = dx + ey + f; page as opened to picture.",
     )
 
@@ -57,7 +57,7 @@ class DatasetDrawing(_Frozen):
     split: Split
     family: str = ""
     label_source: LabelSource = "none"
-    fingerprints: tuple[str, ...] = Field((), description="Looks of its pages, for finding near duplicates.")
+    fingerprints: tuple[str, ...] = Field(default=(), description="Looks of its pages, for finding near duplicates.")
 
 
 class DatasetVersion(_Frozen):
@@ -65,7 +65,7 @@ class DatasetVersion(_Frozen):
 
     name: str
     version: str
-    parent: str = Field("", description="Ref of the version it grew from.")
+    parent: str = Field(default="", description="Ref of the version it grew from.")
     drawings: tuple[DatasetDrawing, ...]
     cleaning: tuple[Change, ...] = ()
     created: datetime

@@ -7,6 +7,7 @@ and follows every turn.
 import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -187,10 +188,10 @@ def _rotate(page: Page, degrees: float) -> tuple[Page, Affine]:
     w, h = page.width, page.height
     c, s = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
     new_w, new_h = math.ceil(w * c + h * s), math.ceil(w * s + h * c)
-    affine = cv2.getRotationMatrix2D((w / 2, h / 2), degrees, 1.0)
+    affine = np.asarray(cv2.getRotationMatrix2D((w / 2, h / 2), degrees, 1.0), np.float64)
     affine[:, 2] += (new_w - w) / 2, (new_h - h) / 2
     paper = [float(v) for v in np.percentile(page.image[::9, ::9].reshape(-1, 3), 90, axis=0)]
-    image = cv2.warpAffine(
+    image: Any = cv2.warpAffine(
         page.image, affine, (new_w, new_h), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=paper
     )
     return replace(page, image=image, lines=move_lines(page.lines, affine)), affine

@@ -21,10 +21,11 @@ from ezdxf.addons.drawing.frontend import UniversalFrontend
 from ezdxf.addons.drawing.pipeline import RenderPipeline2d
 from ezdxf.addons.drawing.properties import LayoutProperties, Properties
 from ezdxf.addons.drawing.recorder import Recorder
+from ezdxf.enums import InsertUnits
 from ezdxf.lldxf.const import DXFError
 from ezdxf.lldxf.encoding import decode_dxf_unicode, has_dxf_unicode
 from ezdxf.math import Matrix44, Vec2
-from ezdxf.units import MM, conversion_factor
+from ezdxf.units import conversion_factor
 
 from drawops.drawings.dxf_text import FallbackTextRenderer
 from drawops.drawings.harvest import Piece, to_lines
@@ -95,8 +96,7 @@ class DxfSource:
 
     def _pixels_per_unit(self, layout: Any, long_side: float, cap_heights: list[float]) -> float:
         if layout.is_modelspace:
-            units = self._document.header.get("$INSUNITS", 0)
-            millimetres = conversion_factor(units, MM) if units else 1.0
+            millimetres = _millimetres(self._document.header.get("$INSUNITS", 0))
         else:
             millimetres = 25.4 if layout.dxf.get("plot_paper_units", 1) == 0 else 1.0
         if not _SHEET_MM[0] <= long_side * millimetres <= _SHEET_MM[1]:
@@ -258,12 +258,20 @@ def _read(path: Path) -> Any:
             document, _ = recover.readfile(path)
         except (DXFError, ValueError, TypeError, AttributeError, KeyError, IndexError, OSError) as exc:
             raise InputRefused(path.name, f"is damaged ({exc}); save it again in your CAD as DXF 2013") from exc
-    for entity in document.entitydb.values():  # ezdxf leaves \\U+00D8 as it is in old files
+    for entity in list[Any](document.entitydb.values()):  # ezdxf leaves \\U+00D8 as it is in old files
         if entity.dxftype() in ("TEXT", "ATTRIB", "ATTDEF") and has_dxf_unicode(entity.dxf.get("text", "")):
             entity.dxf.text = decode_dxf_unicode(entity.dxf.text)
         elif entity.dxftype() == "MTEXT" and has_dxf_unicode(entity.text):
             entity.text = decode_dxf_unicode(entity.text)
     return document
+
+
+def _millimetres(units: int) -> float:
+    """Millimetres in a drawing unit; 1 for unitless drawings and units that are not in the DXF reference."""
+    try:
+        return conversion_factor(InsertUnits(units), InsertUnits.Millimeters) if units else 1.0
+    except ValueError:
+        return 1.0
 
 
 def _layouts(document: Any) -> list[Any]:

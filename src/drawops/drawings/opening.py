@@ -162,7 +162,8 @@ def _check_kind(path: Path) -> Format:
     named, actual = SUFFIXES.get(path.suffix.lower()), _sniff(head)
     if named is None:
         known = ", ".join(sorted(SUFFIXES))
-        hint = f"it looks like a {actual.upper()}: rename it" if actual in SUFFIXES.values() else "convert it to PDF"
+        is_drawing = actual is not None and actual in SUFFIXES.values()
+        hint = f"it looks like a {str(actual).upper()}: rename it" if is_drawing else "save it as PDF, DXF or PNG"
         kind = f"'{path.suffix}'" if path.suffix else "without a suffix"
         raise InputRefused(path.name, f"is of an unknown kind {kind} (known: {known}); {hint}")
     if actual is None:
