@@ -1,0 +1,262 @@
+"""Shapes from pictures to answers: isolation, embedding, search, the command line."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from drawops.errors import InputRefused, NotFound
+from drawops.settings import Settings, prepare_home
+from drawops.similarity import Embedder, ShapeSearch, View, isolate
+
+WHITE = 255
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def shapes(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    home = tmp_path / "家"
+    monkeypatch.setenv("DRAWOPS_HOME", str(home))
+    settings = prepare_home(Settings(home=home, threads=1))
+    (home / "cache").rmdir()
+    (home / "cache").symlink_to(cache)  # the network is exported once for all tests
+    search = ShapeSearch(settings)
+    yield search
+    search.close()
+
+
+def paper(width: int = 1200, height: int = 850) -> np.ndarray:
+    return np.full((height, width, 3), WHITE, np.uint8)
+
+
+def flange(image: np.ndarray, at: tuple[int, int], radius: int, holes: int = 4, weight: int = 5) -> None:
+    cv2.circle(image, at, radius, (0, 0, 0), weight, cv2.LINE_AA)
+    cv2.circle(image, at, radius // 3, (0, 0, 0), weight, cv2.LINE_AA)
+    for i in range(holes):
+        a = 2 * np.pi * i / holes
+        hole = (round(at[0] + 0.7 * radius * np.cos(a)), round(at[1] + 0.7 * radius * np.sin(a)))
+        cv2.circle(image, hole, radius // 9, (0, 0, 0), weight, cv2.LINE_AA)
+
+
+def shaft(image: np.ndarray, at: tuple[int, int], length: int, weight: int = 5) -> None:
+    x, y = at
+    for x0, x1, h in ((0, 0.3, 0.1), (0.3, 0.7, 0.16), (0.7, 1, 0.07)):
+        top, bottom = y - round(h * length), y + round(h * length)
+        cv2.rectangle(image, (x + round(x0 * length), top), (x + round(x1 * length), bottom), (0, 0, 0), weight)
+
+
+def bracket(image: np.ndarray, at: tuple[int, int], size: int, weight: int = 5) -> None:
+    corners = np.array([(0, 0), (0.25, 0), (0.25, 0.75), (1, 0.75), (1, 1), (0, 1)]) * size + at
+    cv2.polylines(image, [np.round(corners).astype(np.int32)], True, (0, 0, 0), weight)
+
+
+def sheet() -> np.ndarray:
+    """Frame, title block in its corner, a flange and a shaft, thin dimensions."""
+    image = paper()
+    cv2.rectangle(image, (40, 40), (1160, 810), (0, 0, 0), 4)
+    cv2.rectangle(image, (760, 650), (1160, 810), (0, 0, 0), 3)
+    for y in (690, 730, 770):
+        cv2.line(image, (760, y), (1160, y), (0, 0, 0), 2)
+    cv2.line(image, (960, 650), (960, 810), (0, 0, 0), 2)
+    cv2.putText(image, "FLANGE", (780, 680), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 0, 0), 2)
+    flange(image, (300, 300), 160)
+    shaft(image, (620, 300), 400)
+    for x in (620, 1020):  # extension lines that touch the outline, and the dimension line between them
+        cv2.line(image, (x, 330), (x, 480), (0, 0, 0), 1)
+    cv2.line(image, (620, 470), (1020, 470), (0, 0, 0), 1)
+    cv2.putText(image, "400", (790, 462), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (0, 0, 0), 1)
+    return image
+
+
+def save(path: Path, image: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ok, data = cv2.imencode(path.suffix, image)
+    assert ok
+    path.write_bytes(data.tobytes())
+    return path
+
+
+def overlap(a: tuple[int, ...], b: tuple[int, ...]) -> float:
+    """Intersection over union of two boxes."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (a, b)]
+    return width * height / (sum(areas) - width * height)
+
+
+def test_a_sheet_gives_its_views_without_frame_title_block_and_dimensions() -> None:
+    views = isolate(sheet())
+    assert len(views) == 2
+    assert overlap(views[0].box, (138, 138, 463, 463)) > 0.97
+    assert overlap(views[1].box, (618, 234, 1022, 366)) > 0.95
+
+
+def test_closed_outlines_are_filled_and_inner_lines_kept() -> None:
+    view = isolate(sheet())[0]
+    inside = cv2.countNonZero(view.silhouette) / view.silhouette.size
+    assert inside == pytest.approx(np.pi / 4, abs=0.02), "a filled disc"
+    assert 0.05 < cv2.countNonZero(view.lines) / view.lines.size < 0.5
+
+
+def test_the_same_view_is_found_in_light_on_dark_and_on_uneven_paper() -> None:
+    image = paper(600, 600)
+    flange(image, (300, 300), 200)
+    shade = np.linspace(0.65, 1, 600)[None, :, None]
+    for picture in (255 - image, (image * shade).astype(np.uint8)):
+        views = isolate(picture)
+        assert len(views) == 1 and overlap(views[0].box, (98, 98, 503, 503)) > 0.95
+
+
+def test_a_symbol_without_closed_outlines_is_taken_as_drawn() -> None:
+    image = paper(300, 200)
+    cv2.polylines(
+        image, [np.array([(20, 100), (100, 100), (130, 40), (170, 160), (200, 100), (280, 100)])], False, 0, 2
+    )
+    (view,) = isolate(image)
+    assert overlap(view.box, (20, 40, 281, 161)) > 0.9
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (5, 400, 3)])
+def test_a_picture_too_small_to_hold_a_shape_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputRefused, match="too few"):
+        isolate(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("picture", [np.zeros((50, 50, 3)), np.zeros((50, 50, 4), np.uint8), np.zeros(50, np.uint8)])
+def test_what_is_no_picture_is_refused(picture: np.ndarray) -> None:
+    with pytest.raises(InputRefused, match="must be"):
+        isolate(picture)
+
+
+def test_vectors_have_length_one_and_do_not_depend_on_the_batch(cache: Path) -> None:
+    embedder = Embedder(cache, threads=1)
+    views = [*isolate(sheet()), *isolate(cv2.rotate(sheet(), cv2.ROTATE_90_CLOCKWISE))]
+    vectors = embedder.embed(views)
+    assert vectors.shape == (4, Embedder.dim) and vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(embedder.embed(views[2:3]), vectors[2:3], atol=1e-4)
+    assert embedder.embed([]).shape == (0, Embedder.dim)
+
+
+@pytest.mark.parametrize("turn", ["turned", "mirrored", "scaled", "moved"])
+def test_a_view_is_most_like_itself_however_it_lies(cache: Path, turn: str) -> None:
+    embedder = Embedder(cache, threads=1)
+    drawn = []
+    for draw in (flange, shaft, bracket):
+        image = paper(700, 700)
+        draw(image, (350, 350) if draw is flange else (120, 300), 200 if draw is flange else 380)
+        drawn.append(image)
+    change = {
+        "turned": lambda im: cv2.rotate(im, cv2.ROTATE_90_CLOCKWISE),
+        "mirrored": lambda im: im[:, ::-1],
+        "scaled": lambda im: cv2.resize(im, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA),
+        "moved": lambda im: cv2.copyMakeBorder(im, 0, 300, 150, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255)),
+    }[turn]
+
+    def vectors(images: list[np.ndarray]) -> np.ndarray:
+        views: list[View] = [isolate(np.ascontiguousarray(image))[0] for image in images]
+        return embedder.embed(views)
+
+    scores = vectors([change(image) for image in drawn]) @ vectors(drawn).T
+    assert (scores.argmax(axis=1) == [0, 1, 2]).all(), scores
+
+
+def test_a_drawing_finds_itself_then_its_kind(shapes: ShapeSearch, tmp_path: Path) -> None:
+    for i, holes in enumerate((4, 5, 6)):
+        image = paper(500, 500)
+        flange(image, (250, 250), 150 + 20 * i, holes)
+        save(tmp_path / "库" / f"法兰{i}.png", image)
+        image = paper(700, 400)
+        shaft(image, (100, 200), 400 + 40 * i)
+        save(tmp_path / "库" / f"轴{i}.png", image)
+    (tmp_path / "库" / "parts.csv").write_text("file,family,number\n法兰1.png,flange,F-1\n轴1.png,shaft,\n", "utf-8")
+    added = shapes.add([tmp_path / "库"])
+    assert len(added.drawings) == 6 and not added.refused
+    hits = shapes.search(tmp_path / "库" / "法兰1.png", k=6)
+    assert hits[0].id == "法兰1.png" and hits[0].score > 0.999
+    assert {h.id for h in hits[:3]} == {"法兰0.png", "法兰1.png", "法兰2.png"}
+    assert hits[0].metadata["family"] == "flange" and hits[0].view["page"] == 0
+    assert cv2.imdecode(np.frombuffer(hits[0].thumbnail, np.uint8), 0).max() > 200
+    assert [h.id for h in shapes.search(tmp_path / "库" / "法兰1.png", where={"family": "shaft"})] == ["轴1.png"]
+
+
+def test_adding_again_changes_nothing_and_a_new_revision_replaces_the_old(shapes: ShapeSearch, tmp_path: Path) -> None:
+    image = paper(500, 500)
+    flange(image, (250, 250), 150)
+    file = save(tmp_path / "a.png", image)
+    assert shapes.add([file]).drawings == ["a.png"]
+    assert shapes.add([file]).unchanged == ["a.png"]
+    image = paper(700, 400)
+    shaft(image, (100, 200), 400)
+    save(file, image)
+    assert shapes.add([file]).drawings == ["a.png"]
+    assert shapes.stats()["documents"] == 1
+    flange(image, (600, 90), 60)
+    other = save(tmp_path / "elsewhere" / "a.png", image)
+    (id,) = shapes.add([other]).drawings
+    assert id.startswith("a.png#") and shapes.stats()["documents"] == 2
+
+
+def test_bad_files_are_refused_by_name_and_the_others_go_on(shapes: ShapeSearch, tmp_path: Path) -> None:
+    image = paper(500, 500)
+    flange(image, (250, 250), 150)
+    save(tmp_path / "in" / "good.png", image)
+    save(tmp_path / "in" / "blank.png", paper())
+    (tmp_path / "in" / "cut.png").write_bytes((tmp_path / "in" / "good.png").read_bytes()[:60])
+    save(tmp_path / "in" / "dot.png", np.zeros((1, 1, 3), np.uint8))
+    added = shapes.add([tmp_path / "in"])
+    assert added.drawings == ["good.png"]
+    reasons = {Path(r.file).name: r.reason for r in added.refused}
+    assert set(reasons) == {"blank.png", "cut.png", "dot.png"}
+    assert "blank" in reasons["blank.png"] and "too few" in reasons["dot.png"]
+
+
+def test_a_query_without_a_shape_and_an_empty_index_say_so(shapes: ShapeSearch) -> None:
+    with pytest.raises(InputRefused, match="no shape"):
+        shapes.search(paper())
+    with pytest.raises(NotFound, match="index add"):
+        shapes.search(sheet())
+
+
+def test_a_removed_drawing_is_gone_from_every_answer(shapes: ShapeSearch, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        image = sheet()
+        image[5, 5 if name == "a.png" else 6] = 254
+        save(tmp_path / name, image)
+    shapes.add([tmp_path / "a.png", tmp_path / "b.png"])
+    assert shapes.remove(["a.png"]) == 1
+    assert [h.id for h in shapes.search(sheet())] == ["b.png"]
+    with pytest.raises(NotFound, match=r"No drawing 'c\.png'.*Did you mean 'b\.png'"):
+        shapes.remove(["c.png"])
+
+
+def test_the_command_line_adds_searches_counts_and_removes(shapes: ShapeSearch, tmp_path: Path) -> None:
+    from drawops.cli import app
+
+    def drawops(*words: object) -> object:
+        result = CliRunner().invoke(app, ["index", *map(str, words), "--json"], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    file = save(tmp_path / "图 1.png", sheet())
+    assert drawops("add", file)["added"] == ["图 1.png"]
+    (hit,) = drawops("search", file, "-k", 3, "--min-score", 0.9)
+    assert hit["id"] == "图 1.png" and hit["score"] == pytest.approx(1, abs=1e-3)
+    assert drawops("stats")["documents"] == 1
+    assert drawops("remove", "图 1.png") == {"removed": 1}
+
+
+def test_similar_is_public(shapes: ShapeSearch, tmp_path: Path) -> None:
+    import drawops
+
+    shapes.add([save(tmp_path / "a.png", sheet())])
+    assert [h.id for h in drawops.similar(tmp_path / "a.png", k=1)] == ["a.png"]
