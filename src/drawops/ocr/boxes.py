@@ -98,16 +98,16 @@ def merge_passes(passes: Sequence[Sequence[Box]]) -> list[Box]:
     rank = [n for n, boxes in enumerate(passes) for _ in boxes]
     if not boxes:
         return []
-    touching = _touching_pairs(boxes)
+    near = touching(boxes)
     alive = [True] * len(boxes)
     for i, box in enumerate(boxes):  # boxes that hold several lines
-        inside = [j for j in touching[i] if _share(boxes[j], box) > 0.7 and boxes[j].height < 0.67 * box.height]
+        inside = [j for j in near[i] if _share(boxes[j], box) > 0.7 and boxes[j].height < 0.67 * box.height]
         lines = [j for j in inside if not any(k < j and _share(boxes[j], boxes[k]) > 0.3 for k in inside)]
         if len(lines) >= 2 and sum(boxes[j].area for j in lines) > 0.35 * box.area:
             alive[i] = False
     order = sorted(range(len(boxes)), key=lambda i: (rank[i], -boxes[i].length))
     for i in order:
-        for j in touching[i]:
+        for j in near[i]:
             if not (alive[i] and alive[j]) or overlap(boxes[i], boxes[j]) < 0.5 * min(boxes[i].area, boxes[j].area):
                 continue
             fuller = boxes[j].length > 1.25 * boxes[i].length and boxes[j].height < 1.6 * boxes[i].height
@@ -119,9 +119,9 @@ def _share(part: Box, whole: Box) -> float:
     return overlap(part, whole) / max(part.area, 1e-9)
 
 
-def _touching_pairs(boxes: Sequence[Box]) -> list[list[int]]:
+def touching(boxes: Sequence[Box]) -> list[set[int]]:
     """For each box the others whose bounds meet its own."""
-    bounds = np.array([box.bounds() for box in boxes])
+    bounds = np.array([box.bounds() for box in boxes]).reshape(-1, 4)
     meets = (
         (bounds[:, None, 0] < bounds[None, :, 2])
         & (bounds[None, :, 0] < bounds[:, None, 2])
@@ -129,7 +129,7 @@ def _touching_pairs(boxes: Sequence[Box]) -> list[list[int]]:
         & (bounds[None, :, 1] < bounds[:, None, 3])
     )
     np.fill_diagonal(meets, False)
-    return [np.flatnonzero(row).tolist() for row in meets]
+    return [set(np.flatnonzero(row).tolist()) for row in meets]
 
 
 def _point(vector: NDArray[np.float64]) -> tuple[float, float]:

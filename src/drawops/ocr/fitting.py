@@ -33,15 +33,22 @@ class _Parts:
         return self.bottom - self.top
 
 
-def fit(image: Image, box: Box) -> tuple[Box, Image]:
-    """The box grown to whole characters, and its upright crop without the drawing's lines.
+@dataclass(frozen=True)
+class Fitted:
+    """`crop` is (H, W, 3) uint8 RGB, upright in the box's reading direction. `standing` says whether a character
+    stands free in it: the head of an arrow is found as text too, but hangs on its line."""
+
+    box: Box
+    crop: Image
+    standing: bool
+
+
+def fit(image: Image, box: Box) -> Fitted:
+    """Grow a box to whole characters, and crop it without the drawing's lines.
 
     A character that the box cuts is taken in whole, and so are characters of like height that follow within
     less than half a character height. Straight lines that only pass by (frames, dimension lines, underlines)
     are painted in the colour of the paper; what touches a character stays.
-
-    Returns:
-        The fitted box, and (H, W, 3) uint8 RGB, upright in the box's reading direction.
     """
     reach = 2.5 * min(box.height, box.length)
     window_box = replace(box, length=box.length + 2 * reach, height=box.height * 1.6)
@@ -50,16 +57,17 @@ def fit(image: Image, box: Box) -> tuple[Box, Image]:
     left, right = reach, columns - reach
     top, bottom = rows / 2 - box.height / 2, rows / 2 + box.height / 2
     paper, parts = _ink(window)
-    if not len(parts.left):
-        return box, crop_line(image, box.quad())
-    new_left, new_top, new_right, new_bottom = _grown(parts, left, top, right, bottom)
+    letters = _letters(parts, left, top, right, bottom)
+    new_left, new_top, new_right, new_bottom = left, top, right, bottom
+    if letters.any():
+        new_left, new_top, new_right, new_bottom = _grown(parts, letters, left, top, right, bottom)
     x0, x1 = max(0, round(new_left)), min(columns, round(new_right))
     y0, y1 = max(0, round(new_top)), min(rows, round(new_bottom))
     clean = _without_lines(window, parts, paper, (left, top, right, bottom))
     along, across = box.axes
     centre = np.array([box.x, box.y]) + along * ((x0 + x1) / 2 - columns / 2) + across * ((y0 + y1) / 2 - rows / 2)
     fitted = replace(box, x=float(centre[0]), y=float(centre[1]), length=float(x1 - x0), height=float(y1 - y0))
-    return fitted, np.ascontiguousarray(clean[y0:y1, x0:x1])
+    return Fitted(fitted, np.ascontiguousarray(clean[y0:y1, x0:x1]), bool(letters.any()))
 
 
 def _ink(window: Image) -> tuple[NDArray[np.uint8], _Parts]:
@@ -74,15 +82,19 @@ def _ink(window: Image) -> tuple[NDArray[np.uint8], _Parts]:
     return paper, _Parts(left, top, left + width, top + height, labels)
 
 
-def _grown(parts: _Parts, left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
-    """The edges of the box after taking in the characters that it cuts or that follow closely."""
+def _letters(parts: _Parts, left: float, top: float, right: float, bottom: float) -> NDArray[np.bool_]:
+    """Which pieces of ink stand in the box and have the size of characters."""
     height = bottom - top
     x, y = (parts.left + parts.right) / 2, (parts.top + parts.bottom) / 2
     size = np.maximum(parts.widths, parts.heights)
     inside = (x > left) & (x < right) & (y > top) & (y < bottom)
-    letters = inside & (parts.heights < 1.1 * height) & (parts.heights > 0.3 * height) & (size < 1.5 * height)
-    if not letters.any():
-        return left, top, right, bottom
+    return inside & (parts.heights < 1.1 * height) & (parts.heights > 0.3 * height) & (size < 1.5 * height)
+
+
+def _grown(
+    parts: _Parts, letters: NDArray[np.bool_], left: float, top: float, right: float, bottom: float
+) -> tuple[float, float, float, float]:
+    """The edges of the box after taking in the characters that it cuts or that follow closely."""
     tall = float(np.percentile(parts.heights[letters], 75))
     row_top, row_bottom = float(np.median(parts.top[letters])), float(np.median(parts.bottom[letters]))
     # A character stands on the same row, is about as high as the others, and not a line of the drawing.

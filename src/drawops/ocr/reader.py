@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from drawops.datasets.text import normalise
 from drawops.drawings.model import Image, Page, TextLine
-from drawops.ocr.boxes import Box, overlap, wrap
+from drawops.ocr.boxes import Box, overlap, touching, wrap
 from drawops.ocr.detector import Detector
-from drawops.ocr.fitting import fit
+from drawops.ocr.fitting import Fitted, fit
 from drawops.ocr.model_files import base_detector, base_recogniser
 from drawops.ocr.recogniser import Reading, Recogniser
+from drawops.ocr.vector import combine
 from drawops.settings import Settings
 
 MIN_SCORE = 0.5
 SURE = 0.85  # a reading at least this good, the right way round by convention, is not questioned
 OVERWHELMING = 0.3  # by how much the other way round must be better to win against the convention
+SHAPES = frozenset("0Oo○+-—=一二十申中口日田回工丨|/\\.,'、…·:")  # holes, marks and strokes are read as these
 SQUARE = 1.5  # below this aspect the longer side does not tell the reading direction
 
 
@@ -26,45 +31,49 @@ class Reader:
 
     def read_page(self, page: Page, *, use_vector_text: bool = True) -> list[TextLine]:
         """The lines of a page, from the top; with `use_vector_text` the file's own text is taken where it has any."""
+        lines = self._read_picture(page.image)
         if use_vector_text and page.lines:
-            return list(page.lines)
-        return _in_reading_order(self._read_picture(page.image))
+            lines = combine(page.lines, lines, page.image)
+        return _in_reading_order(lines)
 
     def _read_picture(self, image: Image) -> list[TextLine]:
-        boxes = [_by_convention(box) for box in self.detector.detect(image)]
-        fitted = [fit(image, box) for box in boxes]
-        boxes, crops = [box for box, _ in fitted], [crop for _, crop in fitted]
-        readings = self.recogniser.read(crops)
-        boxes, readings = self._other_ways_round(image, boxes, crops, readings)
-        lines = [
-            TextLine(reading.text.strip(), box.quad(), box.angle, "ocr", reading.score)
-            for box, reading in _without_doubles(boxes, readings)
-            if reading.score >= MIN_SCORE and reading.text.strip()
+        found = [fit(image, _by_convention(box)) for box in self.detector.detect(image)]
+        readings = self.recogniser.read([line.crop for line in found])
+        found, readings = self._other_ways_round(image, found, readings)
+        usual = float(np.median([line.box.height for line in found])) if found else 0.0
+        return [
+            TextLine(text, line.box.quad(), line.box.angle, "ocr", reading.score)
+            for line, reading in _without_doubles(found, readings)
+            if reading.score >= MIN_SCORE
+            and (text := normalise(reading.text))
+            and (len(text) > 1 or line.standing)
+            and not _is_shape(text, reading.score, line.box.height / usual)
         ]
-        return lines
 
     def _other_ways_round(
-        self, image: Image, boxes: list[Box], crops: Sequence[Image], readings: list[Reading]
-    ) -> tuple[list[Box], list[Reading]]:
+        self, image: Image, found: list[Fitted], readings: list[Reading]
+    ) -> tuple[list[Fitted], list[Reading]]:
         """Score the other reading direction of doubtful lines and take it where it is overwhelmingly better.
 
         A drawing is read from the bottom or from the right, so the convention decides and not confidence alone:
         a reader is sure of 09 where ⌀60 stands on its head.
         """
-        doubtful = [i for i, reading in enumerate(readings) if reading.score < SURE or len(reading.text) <= 1]
-        turns = {i: 180.0 if boxes[i].length > SQUARE * boxes[i].height else 90.0 for i in doubtful}
-        other_boxes: dict[int, Box] = {}
-        other_crops: dict[int, Image] = {}
-        for i, turn in turns.items():
-            other_boxes[i], other_crops[i] = fit(image, boxes[i].turned(turn))
-        others = self.recogniser.read([other_crops[i] for i in doubtful])
-        boxes, readings = list(boxes), list(readings)
-        for i, other in zip(doubtful, others, strict=True):
-            if len(other.text.strip()) >= len(readings[i].text.strip()) and (
-                other.score > readings[i].score + OVERWHELMING
-            ):
-                boxes[i], readings[i] = other_boxes[i], other
-        return boxes, readings
+        doubtful = [i for i, reading in enumerate(readings) if reading.score < SURE]
+        turned = []
+        for i in doubtful:
+            box = found[i].box
+            turned.append(fit(image, box.turned(180.0 if box.length > SQUARE * box.height else 90.0)))
+        found, readings = list(found), list(readings)
+        for i, other, reading in zip(doubtful, turned, self.recogniser.read([t.crop for t in turned]), strict=True):
+            as_long = len(reading.text.strip()) >= len(readings[i].text.strip())
+            if as_long and reading.score > readings[i].score + OVERWHELMING:
+                found[i], readings[i] = other, reading
+        return found, readings
+
+
+def _is_shape(text: str, score: float, relative_height: float) -> bool:
+    """Is it a hole or a stroke of the drawing rather than a character? Judged by how sure and how large it is."""
+    return text in SHAPES and not (score > 0.9 and 0.6 < relative_height < 1.5)
 
 
 def _by_convention(box: Box) -> Box:
@@ -78,14 +87,16 @@ def _by_convention(box: Box) -> Box:
     return box.turned(180.0) if wrap(box.angle) <= -75.0 else box
 
 
-def _without_doubles(boxes: Sequence[Box], readings: Sequence[Reading]) -> list[tuple[Box, Reading]]:
+def _without_doubles(found: Sequence[Fitted], readings: Sequence[Reading]) -> list[tuple[Fitted, Reading]]:
     """After fitting, boxes of the same text may have met: the one with more text of good score stays."""
+    boxes = [line.box for line in found]
+    near = touching(boxes)
     order = sorted(range(len(boxes)), key=lambda i: -readings[i].score * len(readings[i].text))
-    kept: list[int] = []
+    kept: set[int] = set()
     for i in order:
-        if all(overlap(boxes[i], boxes[k]) < 0.5 * min(boxes[i].area, boxes[k].area) for k in kept):
-            kept.append(i)
-    return [(boxes[i], readings[i]) for i in sorted(kept)]
+        if all(overlap(boxes[i], boxes[k]) < 0.5 * min(boxes[i].area, boxes[k].area) for k in kept & near[i]):
+            kept.add(i)
+    return [(found[i], readings[i]) for i in sorted(kept)]
 
 
 def _in_reading_order(lines: list[TextLine]) -> list[TextLine]:
