@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from drawops.errors import NotFound, did_you_mean
-from drawops.registry.models import ALIASES, ModelRegistry
+from drawops.registry.models import ModelRegistry
 from drawops.registry.records import Records, StoredReading
+from drawops.registry.standing import ALIASES
 from drawops.registry.versions import parse_label
 from drawops.settings import Settings
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from drawops.errors import Conflict, ForbiddenTransition, InputRefused, NotFound, did_you_mean
 from drawops.registry.audit import AuditEntry, AuditLog
-from drawops.registry.standing import Standing, history, standing
+from drawops.registry.standing import ALIASES, Standing, history, standing
 from drawops.registry.states import Actor, Status, check
 from drawops.registry.versions import BASE_LABEL, ModelVersion, by_label, parse_label
 from drawops.settings import Settings
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BASE_AUTHOR = "drawops (base model)"
-ALIASES = ("champion", "previous", "candidate")
 LOCK_TIMEOUT_S = 60
 
 

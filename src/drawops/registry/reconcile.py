@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from drawops.errors import ForbiddenTransition
 from drawops.registry.audit import AuditEntry
-from drawops.registry.standing import Standing
+from drawops.registry.standing import ALIASES, Standing
 from drawops.registry.states import STATUSES, check
 from drawops.registry.tracking import mlflow_aliases
 
@@ -34,10 +34,10 @@ def reconcile(registry: "ModelRegistry") -> list[AuditEntry]:
     for label, version in versions.items():
         _take_over(registry, label, version)
     now = registry.standing()
+    _show_aliases(registry, now, versions)
     for label, version in versions.items():
         if label in now.last:
             _show(registry, now, label, version)
-    _show_aliases(registry, now, versions)
     return registry.audit.entries()[before:]
 
 
@@ -142,15 +142,28 @@ def decision_tags(decided: AuditEntry) -> dict[str, str]:
 
 
 def _show_aliases(registry: "ModelRegistry", now: Standing, versions: "dict[str, MlflowVersion]") -> None:
-    """champion, previous and candidate point where the record says."""
+    """champion, previous and candidate point where the record says.
+
+    They are written before the tag `audit` of any version: where all those tags agree with the record, an alias
+    that points elsewhere was moved by hand, which is recorded.
+    """
     if not now.aliases:
         return
+    by_hand = all(versions[label].tags.get("audit") == e.hash for label, e in now.last.items() if label in versions)
     pointed = mlflow_aliases(registry.client, registry.name)
-    for alias in ("champion", "previous", "candidate"):
-        target = versions.get(now.aliases.get(alias, ""))
-        if target is not None and pointed.get(alias) != int(target.version):
+    labels = {int(version.version): label for label, version in versions.items()}
+    for alias in ALIASES:
+        wanted, seen = now.aliases.get(alias, ""), pointed.get(alias)
+        target = versions.get(wanted)
+        if seen == (int(target.version) if target else None):
+            continue
+        if by_hand:
+            moved = labels.get(seen, f"version {seen}") if seen else ""
+            why = f"alias {alias} was {f'moved to {moved}' if moved else 'removed'} by hand; set back."
+            registry.audit.append(NOBODY, "refused", f"alias {alias}", wanted, moved, why, source=UI)
+        if target is not None:
             registry.client.set_registered_model_alias(registry.name, alias, target.version)
-        elif target is None and alias in pointed:
+        else:
             registry.client.delete_registered_model_alias(registry.name, alias)
 
 

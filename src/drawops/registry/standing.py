@@ -8,6 +8,7 @@ from drawops.registry.audit import AuditEntry
 from drawops.registry.versions import parse_label
 
 DECISIONS = ("approve", "reject")
+ALIASES = ("champion", "previous", "candidate")
 
 
 @dataclass(frozen=True)

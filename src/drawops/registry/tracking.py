@@ -50,6 +50,7 @@ def quieten() -> None:
     }.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # what it logs, it also raises
 
 
 def artifact_root(settings: Settings) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from drawops.errors import DrawopsError, Unavailable
-from drawops.registry.audit import AuditEntry
+from drawops.registry.audit import AuditEntry, AuditLog
 from drawops.registry.models import ModelRegistry, deployment
 from drawops.registry.reconcile import UI
 from drawops.settings import Settings
@@ -53,30 +53,33 @@ class Watcher:
         return self._registry.audit.entries()[seen:]
 
     def run(self, stop: threading.Event, on_entry: Callable[[AuditEntry], None] | None = None) -> None:
-        """Look until `stop` is set. An MLflow that does not answer is waited for. Of several watchers of a home
+        """Look until `stop` is set; `on_entry` gets every new line of the audit record. An MLflow that does not answer is waited for. Of several watchers of a home
         one works and the others stand by."""
         from filelock import FileLock, Timeout
 
         self.settings.home.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.settings.home / "watch.lock")
+        audit = AuditLog(self.settings.audit_path)
+        told = len(audit.entries())
         failures = 0
         while not stop.is_set():
+            pause = self.interval_s
             try:
                 with lock.acquire(timeout=0):
                     while not stop.is_set():
-                        for entry in self.poll():
-                            if on_entry:
-                                on_entry(entry)
-                        failures = 0
+                        self.poll()
+                        failures, told = 0, _tell(audit, told, on_entry)
                         stop.wait(self.interval_s)
-            except Timeout:
-                stop.wait(self.interval_s)
+            except Timeout:  # another one works
+                told = len(audit.entries())
             except Exception as exc:  # MLflow or its database is away for a while
                 failures += 1
                 self._registry = None  # the next look opens a new client
                 level = logging.WARNING if failures == 1 else logging.DEBUG
                 logger.log(level, "the registry does not answer, trying again: %s", exc)
-                stop.wait(min(self.interval_s * 2**failures, LONGEST_PAUSE_S))
+                told = _tell(audit, told, on_entry)
+                pause = min(self.interval_s * 2**failures, LONGEST_PAUSE_S)
+            stop.wait(pause)
 
     @staticmethod
     def _waiting(registry: ModelRegistry) -> list[AuditEntry]:
@@ -97,6 +100,15 @@ class Watcher:
             known = isinstance(exc, DrawopsError)
             logger.error("deployment of %s failed: %s", label, exc, exc_info=None if known else exc)
             registry.note_failed_deployment(label, entry.who, str(exc) if known else f"{type(exc).__name__}: {exc}")
+
+
+def _tell(audit: AuditLog, told: int, on_entry: Callable[[AuditEntry], None] | None) -> int:
+    """Pass on the lines after the first `told`. Returns how many there are."""
+    entries = audit.entries()
+    if on_entry:
+        for entry in entries[told:]:
+            on_entry(entry)
+    return len(entries)
 
 
 def watch_and_deploy(
