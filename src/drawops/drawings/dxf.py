@@ -24,7 +24,7 @@ from ezdxf.addons.drawing.recorder import Recorder
 from ezdxf.enums import InsertUnits
 from ezdxf.lldxf.const import DXFError
 from ezdxf.lldxf.encoding import decode_dxf_unicode, has_dxf_unicode
-from ezdxf.math import Matrix44, Vec2
+from ezdxf.math import BoundingBox2d, Matrix44, Vec2
 from ezdxf.units import conversion_factor
 
 from drawops.drawings.dxf_text import FallbackTextRenderer
@@ -75,11 +75,13 @@ class DxfSource:
         except (DXFError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError) as exc:
             raise InputRefused(self._name, f"page {index} can't be drawn ({exc}); save it again in your CAD") from exc
         player = recorder.player()
-        box = player.bbox()
+        box = player.bbox()  # of what is drawn; the sheet's, where the drawing has one
         if not box.has_data or max(box.size) <= 0 or not all(map(math.isfinite, (*box.extmin, *box.extmax))):
             raise InputRefused(self._name, f"page {index} has nothing visible on it; check layers and layouts")
         scale = self._pixels_per_unit(layout, max(box.size), [p.size / _CAP_TO_EM for p in pipeline.pieces])
-        margin = _MARGIN * max(box.size) * scale
+        sheet = _sheet(self._document, layout, box)
+        margin = 0.0 if sheet else _MARGIN * max(box.size) * scale
+        box = sheet or box
         width, height = (math.ceil(side * scale + 2 * margin) for side in (box.size.x, box.size.y))
         refuse_if_huge(f"{self._name} page {index}", width, height)
         to_pixels = Matrix44.scale(scale, -scale, 1) @ Matrix44.translate(
@@ -89,7 +91,7 @@ class DxfSource:
         canvas = Canvas(width, height, self._dpi)
         player.replay(canvas)
         pieces = [_in_pixels(piece, to_pixels, scale) for piece in pipeline.pieces]
-        return Page(index, canvas.image, self._dpi, tuple(to_lines(pieces)))
+        return Page(index, canvas.image, self._dpi, tuple(to_lines(pieces, canvas.image)))
 
     def close(self) -> None:
         del self._document, self._layouts
@@ -264,6 +266,22 @@ def _read(path: Path) -> Any:
         elif entity.dxftype() == "MTEXT" and has_dxf_unicode(entity.text):
             entity.text = decode_dxf_unicode(entity.text)
     return document
+
+
+def _sheet(document: Any, layout: Any, drawn: BoundingBox2d) -> BoundingBox2d | None:
+    """The drawing limits where they are the sheet: all that is drawn lies on it and takes more than half of it."""
+    if layout.is_modelspace:
+        low, high = document.header.get("$LIMMIN", (0, 0)), document.header.get("$LIMMAX", (0, 0))
+    else:
+        low, high = layout.get_paper_limits()
+    sheet = BoundingBox2d([Vec2(low), Vec2(high)])
+    if not sheet.has_data or min(sheet.size) <= 0:
+        return None
+    around = sheet.copy()
+    around.grow(0.005 * max(drawn.size))
+    if not around.contains(drawn):
+        return None
+    return sheet if drawn.size.x > sheet.size.x / 2 and drawn.size.y > sheet.size.y / 2 else None
 
 
 def _millimetres(units: int) -> float:

@@ -1,18 +1,19 @@
 """Pieces of vector text to lines: characters or runs with a place and a direction become lines with quads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from drawops.drawings.model import Quad, TextLine, quad_angle
+from drawops.drawings.model import Image, Quad, TextLine, quad_angle
 
 _SAME_ANGLE = 1.5  # degrees
 _SAME_BASELINE = 0.22  # of the letter size
 _NEW_LINE_GAP = 0.75  # of the letter size: wider gaps part two texts
 _SPACE_GAP = 0.22
 _SIZE_RATIO = 1.45
+_INK = 140  # grey level
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,22 @@ class Piece:
     box: tuple[float, float, float, float]
 
 
-def to_lines(pieces: Iterable[Piece]) -> list[TextLine]:
-    """Chain pieces that stand on one baseline, at any angle, into lines with source "vector".
+def to_lines(pieces: Iterable[Piece], image: Image) -> list[TextLine]:
+    """Chain pieces that stand on one baseline, at any angle, into lines with source "vector", in reading order.
 
     A gap of more than about a letter's width starts a new line; a smaller one, or a space among the pieces,
-    becomes one space. Pieces drawn twice at one place (imitated bold) count once.
+    becomes one space. So does a gap with ink in it: CAD programs draw many symbols (a diameter sign, a degree) as
+    lines, and a text that lacks what the picture shows would be no ground truth; its parts are. Pieces drawn twice at
+    one place (imitated bold) count once.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, the page as drawn.
     """
     lines: list[TextLine] = []
     for group in _by_angle(pieces):
         angle = float(np.degrees(np.angle(np.mean(np.exp(1j * np.radians([p.angle for p in group]))))))
-        lines += [_to_line(chain, angle) for chain in _chains(group, angle)]
-    return [line for line in lines if line.text]
+        lines += [_to_line(chain, angle) for chain in _chains(group, angle, image)]
+    return sorted((line for line in lines if line.text), key=lambda line: (round(line.quad[0][1]), line.quad[0][0]))
 
 
 def _by_angle(pieces: Iterable[Piece]) -> list[list[Piece]]:
@@ -65,7 +71,7 @@ def _along_and_up(piece: Piece, angle: float) -> tuple[float, float]:
     return float(x * c - y * s), float(-x * s - y * c)
 
 
-def _chains(group: Sequence[Piece], angle: float) -> list[list[Piece]]:
+def _chains(group: Sequence[Piece], angle: float, image: Image) -> list[list[Piece]]:
     places = {id(p): _along_and_up(p, angle) for p in group}
     rows: list[list[Piece]] = []
     for piece in sorted(group, key=lambda p: places[id(p)][1]):
@@ -94,12 +100,37 @@ def _chains(group: Sequence[Piece], angle: float) -> list[list[Piece]]:
                 before = places[id(last)][0]
                 if piece.text == last.text and abs(start - before) < 0.15 * piece.size:
                     continue  # drawn twice
-                if start - before - last.advance > _NEW_LINE_GAP * piece.size:
+                gap = start - before - last.advance
+                if gap > _NEW_LINE_GAP * piece.size or _inked_between(chain, piece, places, angle, image):
                     chains.append(chain)
                     chain = []
             chain.append(piece)
         chains.append(chain)
     return chains
+
+
+def _inked_between(
+    chain: Sequence[Piece],
+    piece: Piece,
+    places: Mapping[int, tuple[float, float]],
+    angle: float,
+    image: Image,
+) -> bool:
+    """Whether something is drawn in the gap before `piece`, at mid-height, where underlines don't reach."""
+    last = next((p for p in reversed(chain) if p.text.strip()), None)
+    if last is None or not piece.text.strip():
+        return False
+    (before, up), (start, _) = places[id(last)], places[id(piece)]
+    side = 0.12 * piece.size  # glyphs reach over their boxes
+    left, right = before + last.box[2] + side, start + piece.box[0] - side
+    if right - left < 0.1 * piece.size:
+        return False
+    bottom, top = up + 0.15 * piece.size, up + 0.6 * piece.size
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    along, upward = np.meshgrid(np.arange(left, right), np.arange(bottom, top))
+    x, y = np.round(along * c - upward * s).astype(int), np.round(-along * s - upward * c).astype(int)
+    inside = (x >= 0) & (y >= 0) & (x < image.shape[1]) & (y < image.shape[0])
+    return bool((image[y[inside], x[inside]].min(axis=-1, initial=255) < _INK).any())
 
 
 def _to_line(chain: Sequence[Piece], angle: float) -> TextLine:
