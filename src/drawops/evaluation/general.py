@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 GENERAL_SEED = 7_041_901
 DRAWING_SEED = 7_041_902
-MAX_ASPECT = 10.0
+MAX_ASPECT = 9.0
 """Longest line that is kept, width / height: long lines cost time in proportion and show nothing that short ones don't."""
 
 
@@ -30,10 +30,10 @@ def generated_drawing_set(cache: Path, n: int = 500, seed: int = DRAWING_SEED) -
 
 
 def _cached(cache: Path, kind: str, n: int, seed: int) -> Path:
-    from drawops.drawings.synth import fonts, lines
+    from drawops.drawings.synth import fonts, lines, symbols, texts
 
     # Changed generator code makes other pictures: its hash is part of the name.
-    code = b"".join(Path(module.__file__ or "").read_bytes() for module in (fonts, lines))
+    code = b"".join(Path(module.__file__ or "").read_bytes() for module in (fonts, lines, symbols, texts))
     path = cache / "line-sets" / f"{kind}-{n}-{seed}-{hashlib.sha256(code).hexdigest()[:10]}.zip"
     if not path.is_file():
         make = lines.general_lines if kind == "general" else lines.drawing_lines

@@ -1,0 +1,182 @@
+"""The report: one HTML file that needs no network, for the person who decides and for whom he shows it to."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from rapidfuzz.distance import Levenshtein
+
+from drawops.evaluation import plots
+from drawops.evaluation.report_data import (
+    ApprovalEntry,
+    LineageStep,
+    ReadDrawing,
+    ReadLine,
+    ReportData,
+    SimilarHit,
+    SimilarQuery,
+    StepCost,
+    load_curve,
+    picture,
+    software_versions,
+)
+from drawops.evaluation.results import SetResult, SymbolResult
+
+__all__ = [
+    "ApprovalEntry",
+    "LineageStep",
+    "ReadDrawing",
+    "ReadLine",
+    "ReportData",
+    "SimilarHit",
+    "SimilarQuery",
+    "StepCost",
+    "load_curve",
+    "picture",
+    "software_versions",
+    "write_report",
+]
+
+MAX_SYMBOLS = 24
+MAX_CHANGED_LINES = 40
+
+_UNATTENDED = "unattended"
+
+
+def write_report(path: Path, data: ReportData) -> Path:
+    """Write the report as one self-contained HTML file; readers never see half of it.
+
+    Returns:
+        `path`.
+    """
+    html = render_report(data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(html, encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def render_report(data: ReportData) -> str:
+    """The report as HTML text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates", encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=_percent, points=_points, duration=_duration, compact=_compact)
+    environment.globals.update(
+        differences=_differences, outcome_bar=plots.outcome_bar, onto_line=_onto_line, quad_points=_quad_points
+    )
+    report = data.evaluation
+    return environment.get_template("report.html.j2").render(
+        data=data,
+        report=report,
+        candidate=data.candidate or (report.candidate.label if report else "new version"),
+        champion=data.champion or (report.champion.label if report else "old version"),
+        headline=_headline(data),
+        verdict=_verdict(data.verdict),
+        curves=_curves(data.curve),
+        difference_plot=plots.difference_plot(report.sets) if report and report.sets else "",
+        symbols={s.name: _shown_symbols(s) for s in report.sets} if report else {},
+        unattended=any(_UNATTENDED in entry.who.lower() for entry in data.approvals),
+        max_changed=MAX_CHANGED_LINES,
+        total_seconds=sum(cost.seconds for cost in data.costs),
+        longest=max((cost.seconds for cost in data.costs), default=1.0) or 1.0,
+    )
+
+
+def _headline(data: ReportData) -> SetResult | None:
+    """The set that says most about drawings: labelled ones, else generated ones."""
+    if not data.evaluation:
+        return None
+    return data.evaluation.get("drawings") or data.evaluation.get("generated") or data.evaluation.get("general")
+
+
+def _verdict(verdict: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Reasons as {"ok", "text"}, from the words of `Verdict.to_dict()`."""
+    if verdict is None:
+        return None
+    reasons = []
+    for reason in verdict.get("reasons") or []:
+        if isinstance(reason, str):
+            reasons.append({"ok": not reason.startswith("✗"), "text": reason.removeprefix("✓ ").removeprefix("✗ ")})
+        elif isinstance(reason, dict):
+            reasons.append({"ok": bool(reason["ok"]), "text": str(reason["text"])})
+        else:
+            reasons.append({"ok": bool(reason[0]), "text": str(reason[1])})
+    return {
+        "gate": verdict.get("gate", ""),
+        "passed": bool(verdict["passed"]),
+        "undecided": bool(verdict.get("undecided")),
+        "reasons": reasons,
+    }
+
+
+def _curves(curve: list[dict[str, float]]) -> list[Any]:
+    def column(name: str) -> list[plots.Point]:
+        found = [(float(row.get("epoch", i + 1)), float(row[name])) for i, row in enumerate(curve) if name in row]
+        return [p for p in found if math.isfinite(p[1])]
+
+    drawn = []
+    if points := column("loss"):
+        drawn.append(plots.curve_plot(points, title="Training loss (CTC) by epoch", color=plots.BLUE))
+    if points := column("accuracy"):
+        title = "Exact match on validation lines by epoch"
+        drawn.append(plots.curve_plot(points, title=title, color=plots.GREEN, percent=True))
+    return drawn
+
+
+def _shown_symbols(result: SetResult) -> list[SymbolResult]:
+    """Symbols that changed, most changed first, then rare-but-missed ones are left to the JSON."""
+    return [s for s in result.symbols if s.gained or s.lost][:MAX_SYMBOLS]
+
+
+def _differences(text: str, other: str) -> list[tuple[str, bool]]:
+    """`text` in pieces, with whether each differs from `other`."""
+    pieces = []
+    for op in Levenshtein.opcodes(text, other):
+        if op.src_end > op.src_start:
+            pieces.append((text[op.src_start : op.src_end], op.tag != "equal"))
+    return pieces
+
+
+def _quad_points(line: ReadLine) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in line.quad)
+
+
+def _onto_line(line: ReadLine, pad: float = 3.0) -> dict[str, float | str]:
+    """SVG matrix that turns the line upright with its start at the origin, and the size to show, in page pixels."""
+    (x0, y0), (x1, y1), _, (x3, y3) = line.quad
+    width, height = math.hypot(x1 - x0, y1 - y0) or 1.0, math.hypot(x3 - x0, y3 - y0) or 1.0
+    ux, uy, vx, vy = (x1 - x0) / width, (y1 - y0) / width, (x3 - x0) / height, (y3 - y0) / height
+    e, f = pad - (x0 * ux + y0 * uy), pad - (x0 * vx + y0 * vy)
+    matrix = " ".join(f"{v:.5f}" for v in (ux, vx, uy, vy, e, f))
+    return {"matrix": matrix, "width": round(width + 2 * pad, 1), "height": round(height + 2 * pad, 1)}
+
+
+def _percent(value: float, digits: int = 1) -> str:
+    return f"{value * 100:.{digits}f} %"
+
+
+def _points(value: float) -> str:
+    return f"{value * 100:+.2f}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def _compact(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}: {_compact(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_compact(v) for v in value)
+    return "" if value is None else str(value)
