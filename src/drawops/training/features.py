@@ -9,17 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.ocr.model_files import head_of, load_onnx
-from drawops.ocr.recogniser import Recogniser
+from drawops.ocr.recogniser import HEIGHT, MAX_WIDTH, MIN_PADDED_WIDTH, WIDTH_STEP, Recogniser
 from drawops.training.line_set import load_image
 
 CHUNK = 64  # lines computed between two commits: what a kill can cost
 
 
 def trunk_key(onnx: Path) -> str:
-    """Hash of the network up to the head: equal for all versions that differ in their head only."""
+    """Hash of the network up to the head and of how crops are brought into it.
+
+    Equal for all versions that differ in their head only.
+    """
     model = load_onnx(onnx)
     head = head_of(model)
-    digest = sha256()
+    digest = sha256(f"{HEIGHT}/{MAX_WIDTH}/{MIN_PADDED_WIDTH}/{WIDTH_STEP}".encode())
     for stored in sorted(model.graph.initializer, key=lambda i: i.name):
         if stored.name not in (head.weight, head.bias):
             digest.update(stored.SerializeToString(deterministic=True))

@@ -29,7 +29,7 @@ from drawops.training.tasks import FullTask, HeadTask, Task, collapse
 
 logger = logging.getLogger(__name__)
 
-PARITY_LINES = 16
+PARITY_LINES = 8
 MAX_VALIDATION = 300
 OnProgress = Callable[[Progress], None]
 LogMetrics = Callable[[dict[str, float], int], None]

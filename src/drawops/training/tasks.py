@@ -89,6 +89,7 @@ class HeadTask:
     ) -> None:
         self._cache, self._frames, self._names, self._labels = cache, frames, names, labels
         self._base_weight, self._base_bias = weight, bias
+        self._class_rows = np.ascontiguousarray(weight.T)  # a class's weights side by side in memory
         self.rows = np.asarray(rows, np.intp)
         self._place = {int(c): i for i, c in enumerate(self.rows)}
         self._rest = np.setdiff1d(np.arange(len(bias)), self.rows)
@@ -127,21 +128,22 @@ class HeadTask:
         frames = self._frames[lines]
         outside = sorted({c for i in lines for c in self._labels[i]} - self._place.keys())
         place = self._place | {c: len(self.rows) + k for k, c in enumerate(outside)}
-        features = np.zeros((len(lines), frames.max(), len(self._base_weight)), np.float32)
+        features = np.zeros((len(lines), frames.max(), self._class_rows.shape[1]), np.float32)
         rest = np.full((len(lines), frames.max(), 1), -1e4, np.float32)
         for row, i in enumerate(lines):
             features[row, : frames[row]] = self._cache.get(i)
             rest[row, : frames[row], 0] = self._rest_lse[self._starts[i] : self._starts[i + 1]]
-        parts = [paddle.matmul(paddle.to_tensor(features), self._weight) + self._bias]
+        h, r = paddle.to_tensor(features), paddle.to_tensor(rest)
+        parts = [paddle.matmul(h, self._weight) + self._bias]
         if outside:
-            extra = features @ self._base_weight[:, outside] + self._base_bias[outside]
-            mass = np.logaddexp.reduce(extra, axis=-1, keepdims=True)
+            extra = paddle.matmul(h, paddle.to_tensor(self._class_rows[outside]), transpose_y=True)
+            extra = extra + paddle.to_tensor(self._base_bias[outside])
+            share = paddle.exp(paddle.logsumexp(extra, -1, keepdim=True) - r)
             # Padding frames have no rest to take from; the clip keeps them, and rounding, out of log(0).
-            rest = rest + np.log(np.clip(1.0 - np.exp(np.minimum(mass - rest, 0.0)), 1e-6, 1.0))
-            parts.append(paddle.to_tensor(extra.astype(np.float32)))
-        parts.append(paddle.to_tensor(rest.astype(np.float32)))
+            r = r + paddle.log(paddle.clip(1.0 - share, 1e-6, 1.0))
+            parts.append(extra)
         labels = [[place[c] for c in self._labels[i]] for i in lines]
-        return ctc_loss(paddle.concat(parts, axis=-1), labels, frames)
+        return ctc_loss(paddle.concat([*parts, r], axis=-1), labels, frames)
 
     def classes(self, line: int) -> NDArray[np.intp]:
         part = slice(self._starts[line], self._starts[line + 1])
