@@ -72,7 +72,8 @@ def _font_paths() -> tuple[Path, ...]:
         assert spec is not None and spec.submodule_search_locations, package  # a dependency of ours
         return next(Path(spec.submodule_search_locations[0]).rglob(name))
 
-    return inside("pylopdf_fonts_zh_cn", "NotoSansSC-Regular.otf"), inside("matplotlib", "DejaVuSans.ttf")
+    drawn = ("DejaVuSans.ttf", "STIXGeneral.ttf")  # ⌀ ⏥ ↧ and ⌖ ⌓ ⌭
+    return (inside("pylopdf_fonts_zh_cn", "NotoSansSC-Regular.otf"), *(inside("matplotlib", name) for name in drawn))
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,6 @@
 """The Reader: a page in, its text lines out."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from drawops.ocr.vector import combine
 from drawops.settings import Settings
 
 MIN_SCORE = 0.5
-SURE = 0.85  # a reading at least this good, the right way round by convention, is not questioned
-OVERWHELMING = 0.3  # by how much the other way round must be better to win against the convention
+SURE = 0.9  # a reading at least this good, the right way round by convention, is not questioned
+OVERWHELMING = 8  # how many times smaller the doubt (1 - score) of the other way round must be to win
 SHAPES = frozenset("0Oo○+-—=一二十申中口日田回工丨|/\\.,'、…·:")  # holes, marks and strokes are read as these
 SQUARE = 1.5  # below this aspect the longer side does not tell the reading direction
 
@@ -45,7 +46,7 @@ class Reader:
             TextLine(text, line.box.quad(), line.box.angle, "ocr", reading.score)
             for line, reading in _without_doubles(found, readings)
             if reading.score >= MIN_SCORE
-            and (text := normalise(reading.text))
+            and (text := _tidy(reading.text))
             and (len(text) > 1 or line.standing)
             and not _is_shape(text, reading.score, line.box.height / usual)
         ]
@@ -66,9 +67,14 @@ class Reader:
         found, readings = list(found), list(readings)
         for i, other, reading in zip(doubtful, turned, self.recogniser.read([t.crop for t in turned]), strict=True):
             as_long = len(reading.text.strip()) >= len(readings[i].text.strip())
-            if as_long and reading.score > readings[i].score + OVERWHELMING:
+            if as_long and (1 - reading.score) * OVERWHELMING < 1 - readings[i].score:
                 found[i], readings[i] = other, reading
         return found, readings
+
+
+def _tidy(text: str) -> str:
+    """Normalised; what can only be a degree sign where it stands becomes one."""
+    return re.sub(r"(?<=\d)。", "°", normalise(text))
 
 
 def _is_shape(text: str, score: float, relative_height: float) -> bool:

@@ -1,0 +1,138 @@
+"""`drawops read`: what it prints, writes, records and refuses."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from typer.testing import CliRunner
+
+from drawops.cli import app
+from drawops.ocr.picture import draw_readings
+from drawops.registry.records import Records
+from drawops.settings import load_settings
+from tests.pictures import text_picture
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRAWOPS_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def drawing(tmp_path):
+    page = Picture.new("RGB", (600, 400), "white")
+    page.paste(Picture.fromarray(text_picture("M8x1.25-6H", size=30)), (60, 80))
+    page.paste(Picture.fromarray(text_picture("技术要求", size=30, font="chinese")), (300, 250))
+    path = tmp_path / "图纸 1.png"
+    page.save(path, dpi=(150, 150))
+    return path
+
+
+def run(*arguments, code: int = 0):
+    result = CliRunner().invoke(app, ["read", "--model", "base", *map(str, arguments)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_json_has_exactly_the_promised_fields(drawing):
+    (reading,) = json.loads(run(drawing, "--format", "json").stdout)
+    assert set(reading) == {"file", "model", "pages"}
+    assert reading["file"] == str(drawing) and reading["model"] == "v1.0"
+    (page,) = reading["pages"]
+    assert {k: page[k] for k in ("page", "width", "height", "dpi")} == {
+        "page": 0,
+        "width": 600,
+        "height": 400,
+        "dpi": pytest.approx(150, abs=0.1),
+    }
+    assert [line["text"] for line in page["lines"]] == ["M8x1.25-6H", "技术要求"]
+    for line in page["lines"]:
+        assert set(line) == {"text", "quad", "angle", "score", "source"}
+        assert len(line["quad"]) == 4 and line["source"] == "ocr" and 0.5 < line["score"] <= 1
+
+
+def test_json_option_is_the_same_as_the_json_format(drawing):
+    assert run(drawing, "--json").stdout == run(drawing, "--format", "json").stdout
+
+
+def test_the_table_shows_the_text(drawing):
+    assert "技术要求" in run(drawing).stdout
+
+
+def test_csv_has_one_row_a_line_and_names_the_model(drawing, tmp_path):
+    run(drawing, "--format", "csv", "-o", tmp_path / "out" / "readings.csv")
+    with (tmp_path / "out" / "readings.csv").open(encoding="utf-8-sig") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["text"] for row in rows] == ["M8x1.25-6H", "技术要求"]
+    assert {row["model"] for row in rows} == {"v1.0"}
+    assert float(rows[0]["x1"]) == pytest.approx(63, abs=12)
+
+
+def test_the_picture_has_the_pages_size_and_the_readings_on_it(drawing, tmp_path):
+    run(drawing, "--format", "png", "-o", tmp_path / "pictures")
+    drawn = np.asarray(Picture.open(tmp_path / "pictures" / "图纸 1.png.readings.png"))
+    assert drawn.shape == (400, 600, 3)
+    assert (drawn != np.asarray(Picture.open(drawing))).any(axis=2).sum() > 500
+
+
+def test_a_bad_file_is_named_and_the_others_are_read(drawing, tmp_path):
+    bad = tmp_path / "坏.pdf"
+    bad.write_bytes(b"%PDF-1.4 cut off")
+    result = run(bad, drawing, tmp_path / "missing.png", "--format", "json", code=1)
+    assert [r["file"] for r in json.loads(result.stdout)] == [str(drawing)]
+    assert "坏.pdf" in result.stderr and "missing.png" in result.stderr
+
+
+def test_every_reading_is_recorded_with_its_caller(drawing):
+    run(drawing)
+    (stored,) = Records(load_settings().records_url).of_drawing(str(drawing))
+    assert stored.model == "v1.0" and stored.source == "cli" and stored.caller
+    assert stored.line_count == 2
+
+
+def test_a_folder_is_walked(drawing, tmp_path):
+    folder = tmp_path / "folder" / "deeper"
+    folder.mkdir(parents=True)
+    drawing.rename(folder / drawing.name)
+    assert len(json.loads(run(tmp_path / "folder", "--json").stdout)) == 1
+
+
+def test_a_model_directory_is_taken_by_its_path(drawing, tmp_path):
+    from drawops.ocr import base_recogniser
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "inference.onnx").symlink_to(base_recogniser())
+    (folder / "model.json").write_text('{"label": "试验"}', encoding="utf-8")
+    result = CliRunner().invoke(app, ["read", str(drawing), "--model", str(folder), "--json"])
+    assert json.loads(result.stdout)[0]["model"] == "试验"
+
+
+def test_one_picture_for_several_drawings_is_refused(drawing, tmp_path):
+    other = tmp_path / "other.png"
+    other.write_bytes(drawing.read_bytes())
+    result = CliRunner().invoke(app, ["read", str(drawing), str(other), "--format", "png", "-o", "x.png"])
+    assert result.exit_code == 1 and "folder" in str(result.exception)
+
+
+@pytest.mark.parametrize("text", ["⌀60 技术", "⌖0.1Ⓜ"])
+def test_symbols_and_chinese_are_drawn_not_boxes(text):
+    from drawops.ocr.picture import _coverage
+
+    assert all(any(ord(c) in known for known in _coverage()) for c in text if c != " ")
+    page = np.full((200, 400, 3), 255, np.uint8)
+    quad = [[50, 100], [200, 100], [200, 140], [50, 140]]
+    drawn = np.asarray(draw_readings(page, [{"text": text, "quad": quad, "score": 1.0, "source": "ocr"}]))
+    assert (drawn[70:99, 50:200].min(axis=2) < 150).sum() > 100  # above the frame
+
+
+def test_the_label_of_vertical_text_stands_beside_it():
+    page = np.full((300, 300, 3), 255, np.uint8)
+    quad = [[150, 250], [150, 50], [190, 50], [190, 250]]  # reads upwards
+    drawn = np.asarray(draw_readings(page, [{"text": "123456", "quad": quad, "score": 0.6, "source": "ocr"}]))
+    beside = drawn[50:251, 110:149].min(axis=2) < 150
+    assert beside.sum() > 100
+    assert np.ptp(np.flatnonzero(beside.any(axis=1))) > 2 * np.ptp(np.flatnonzero(beside.any(axis=0)))

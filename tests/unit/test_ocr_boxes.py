@@ -1,0 +1,109 @@
+"""Boxes of text: geometry and merging."""
+
+import numpy as np
+import pytest
+
+from drawops.drawings.crops import crop_line, quad_size
+from drawops.drawings.model import quad_angle
+from drawops.ocr.boxes import Box, box_of_quad, merge_passes, overlap, wrap
+from drawops.ocr.detector import _spans, boxes_of
+
+
+@pytest.mark.parametrize("angle", [0, 90, 180, -90, 30, -67.5])
+def test_a_box_and_its_quad_say_the_same(angle):
+    box = Box(100, 200, 60, 20, angle, 0.5)
+    again = box_of_quad(box.quad(), 0.5)
+    assert (again.x, again.y, again.length, again.height) == pytest.approx((100, 200, 60, 20))
+    assert again.angle == pytest.approx(angle)
+    assert quad_angle(box.quad()) == pytest.approx(angle)
+
+
+def test_vertical_text_starts_at_the_bottom():
+    start, end = Box(0, 0, 60, 20, 90).quad()[:2]
+    assert start == pytest.approx((-10, 30)) and end == pytest.approx((-10, -30))
+
+
+def test_turning_a_box_keeps_its_place():
+    box = Box(50, 50, 60, 20, 0)
+    assert sorted(box.turned(90).bounds()) == pytest.approx(sorted(box.bounds()))
+    assert box.turned(90).angle == 90 and box.turned(180).angle == 180
+
+
+def test_angles_wrap_to_the_half_open_circle():
+    assert [wrap(a) for a in (-180, 180, 190, 540, -90)] == [180, 180, -170, 180, -90]
+
+
+def test_overlap_by_hand():
+    assert overlap(Box(0, 0, 10, 10, 0), Box(5, 5, 10, 10, 90)) == pytest.approx(25)
+    assert overlap(Box(0, 0, 10, 10, 0), Box(20, 0, 10, 10, 0)) == 0
+    diamond = Box(0, 0, 10 * 2**0.5, 10 * 2**0.5, 45)
+    assert overlap(Box(0, 0, 10, 10, 0), diamond) == pytest.approx(100, rel=0.01)
+
+
+def test_a_whole_line_wins_over_its_pieces():
+    pieces = [Box(20, 50, 30, 20, 0), Box(70, 50, 30, 20, 0)]
+    whole = Box(45, 50, 90, 22, 0)
+    assert merge_passes([pieces, [whole]]) == [whole]
+
+
+def test_two_lines_win_over_the_box_that_runs_them_together():
+    lines = [Box(50, 10, 90, 18, 0), Box(50, 32, 90, 18, 0)]
+    assert merge_passes([lines, [Box(50, 21, 94, 44, 0)]]) == lines
+
+
+def test_the_same_text_found_twice_is_kept_from_the_first_pass():
+    first, second = Box(50, 10, 90, 18, 0), Box(51, 11, 94, 22, 1)
+    assert merge_passes([[first], [second]]) == [first]
+
+
+def test_neighbours_are_both_kept():
+    boxes = [Box(50, 10, 90, 18, 0), Box(150, 10, 90, 18, 0)]
+    assert merge_passes([boxes[:1], boxes[1:]]) == boxes
+    assert merge_passes([[], []]) == []
+
+
+@pytest.mark.parametrize("size", [1, 95, 960, 961, 1654, 5778, 12_000])
+def test_tiles_answer_for_every_pixel_once(size):
+    spans = list(_spans(size))
+    assert spans[0][2] == 0 and spans[-1][3] == size
+    assert all(a[3] == b[2] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(start <= low < high <= end and end - start <= 960 for start, end, low, high in spans)
+
+
+def test_a_region_of_text_becomes_one_grown_box():
+    probabilities = np.zeros((100, 200), np.uint8)
+    probabilities[40:50, 50:150] = 230
+    (box,) = boxes_of(probabilities)
+    grow = 100 * 10 * 1.6 / 110
+    assert (box.x, box.y) == pytest.approx((100, 45), abs=1)
+    assert (box.length, box.height) == pytest.approx((100 + grow, 10 + grow), abs=2.5)
+    assert box.angle == 0 and 0.75 < box.score < 0.9  # its edge lies a pixel outside
+
+
+def test_faint_and_tiny_regions_are_no_text():
+    probabilities = np.zeros((100, 200), np.uint8)
+    probabilities[40:50, 50:150] = 100  # above the threshold, but not convincing
+    probabilities[10:12, 10:12] = 255
+    assert boxes_of(probabilities) == []
+
+
+def test_an_upright_crop_is_cut_without_resampling():
+    image = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
+    crop = crop_line(image, ((5, 4), (15, 4), (15, 10), (5, 10)))
+    assert np.array_equal(crop, image[4:10, 5:15])
+
+
+def test_vertical_text_is_cropped_upright():
+    image = np.zeros((60, 60, 3), np.uint8)
+    image[40:50, 10:20] = (255, 0, 0)  # where text that reads upwards begins
+    crop = crop_line(image, ((10, 50), (10, 10), (20, 10), (20, 50)))
+    assert crop.shape == (10, 40, 3)
+    assert crop[5, 4, 0] > 250 and crop[5, 30, 0] == 0
+
+
+def test_a_crop_may_reach_over_the_edge_of_the_page():
+    image = np.full((40, 40, 3), 200, np.uint8)
+    for quad in (((-10, -5), (20, -5), (20, 10), (-10, 10)), ((30, 45), (30, 5), (50, 5), (50, 45))):
+        crop = crop_line(image, quad)
+        assert crop.shape[:2] == tuple(round(v) for v in reversed(quad_size(quad)))
+        assert (crop == 200).all()

@@ -1,0 +1,175 @@
+"""Reading whole pages."""
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from PIL import ImageDraw
+
+from drawops.drawings.model import Page, TextLine
+from drawops.ocr import open_reader
+from drawops.ocr.boxes import Box, box_of_quad, overlap
+from drawops.ocr.fitting import fit
+from drawops.ocr.reader import Reader
+from drawops.ocr.vector import combine
+from drawops.settings import Settings
+from tests.pictures import text_picture
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory) -> Reader:
+    return open_reader(None, Settings(home=tmp_path_factory.mktemp("home"), threads=1))
+
+
+def sheet(*texts: tuple[str, int, int, float], size: tuple[int, int] = (900, 700), letter: int = 28) -> np.ndarray:
+    """A white page with (text, centre x, centre y, angle)."""
+    page = Picture.new("RGB", size, "white")
+    for text, x, y, angle in texts:
+        turned = Picture.fromarray(text_picture(text, size=letter)).rotate(
+            angle, resample=Picture.Resampling.BICUBIC, expand=True, fillcolor="white"
+        )
+        page.paste(turned, (x - turned.width // 2, y - turned.height // 2))
+    return np.asarray(page).copy()
+
+
+def read(reader: Reader, image: np.ndarray) -> dict[str, TextLine]:
+    return {line.text: line for line in reader.read_page(Page(0, image, 200.0))}
+
+
+def test_text_is_read_at_any_angle_with_its_direction(reader):
+    wanted = {"120.5 mm": 0, "64.25 H7": 90, "R12.75 MAX": 35, "Section B": -50}
+    places = [(200, 100), (100, 400), (450, 300), (650, 450)]
+    lines = read(reader, sheet(*((t, *p, a) for (t, a), p in zip(wanted.items(), places, strict=True))))
+    assert set(lines) == set(wanted)
+    for (text, angle), (x, y) in zip(wanted.items(), places, strict=True):
+        assert lines[text].angle == pytest.approx(angle, abs=4)
+        assert box_of_quad(lines[text].quad).x == pytest.approx(x, abs=8)
+        assert box_of_quad(lines[text].quad).y == pytest.approx(y, abs=8)
+
+
+def test_the_convention_decides_where_both_ways_round_read_well(reader):
+    lines = read(reader, sheet(("609 906", 200, 200, 90), ("1961", 500, 200, 0)))  # both make sense upside down
+    assert lines["609 906"].angle == pytest.approx(90, abs=2)
+    assert lines["1961"].angle == pytest.approx(0, abs=2)
+
+
+def test_text_that_only_reads_downwards_is_read_downwards(reader):
+    lines = read(reader, sheet(("Drawing number", 300, 350, -90)))
+    assert lines["Drawing number"].angle == pytest.approx(-90, abs=2)
+
+
+def test_a_frame_around_the_text_is_not_read(reader):
+    image = sheet(("25.4", 300, 200, 0))
+    picture = Picture.fromarray(image)
+    ImageDraw.Draw(picture).rectangle((252, 178, 348, 222), outline="black", width=2)
+    assert "25.4" in read(reader, np.asarray(picture))
+
+
+def test_the_head_of_an_arrow_is_not_a_letter(reader):
+    picture = Picture.fromarray(sheet(("80", 400, 180, 0)))
+    pen = ImageDraw.Draw(picture)
+    pen.line((100, 210, 700, 210), fill="black", width=2)
+    for tip, foot in ((100, 130), (700, 670)):
+        pen.polygon(((tip, 210), (foot, 203), (foot, 217)), fill="black")
+    assert list(read(reader, np.asarray(picture))) == ["80"]
+
+
+def test_small_text_on_a_large_sheet_is_read_once_though_tiles_cut_it(reader):
+    image = np.full((2000, 3000, 3), 255, np.uint8)
+    text = text_picture("General tolerances ISO 2768-mK", size=20)
+    for x, y in ((900, 940), (1700, 1500), (20, 30)):  # over the edges of tiles
+        image[y : y + text.shape[0], x : x + text.shape[1]] = text
+    lines = reader.read_page(Page(0, image, 200.0))
+    assert [line.text for line in lines] == ["General tolerances ISO 2768-mK"] * 3
+
+
+def test_a_blank_page_has_no_lines(reader):
+    assert reader.read_page(Page(0, np.full((500, 400, 3), 255, np.uint8), 200.0)) == []
+
+
+def test_a_tiny_picture_has_no_lines(reader):
+    assert reader.read_page(Page(0, np.zeros((3, 2, 3), np.uint8), 200.0)) == []
+
+
+def test_a_cut_character_is_taken_in_whole():
+    image = np.full((100, 300, 3), 255, np.uint8)
+    text = text_picture("1605", size=40, margin=0)
+    image[30 : 30 + text.shape[0], 100 : 100 + text.shape[1]] = text
+    cut = Box(100 + text.shape[1] * 0.6, 30 + text.shape[0] / 2, text.shape[1] * 0.5, text.shape[0] + 8, 0)
+    left, top, right, bottom = fit(image, cut).box.bounds()
+    assert left <= 100 and right >= 100 + text.shape[1]
+    assert top <= 30 and bottom >= 30 + text.shape[0]
+
+
+def test_a_passing_line_is_painted_over_and_characters_stay():
+    image = np.full((100, 300, 3), 240, np.uint8)
+    text = np.minimum(text_picture("52", size=40, margin=0), 240)
+    image[30 : 30 + text.shape[0], 120 : 120 + text.shape[1]] = text
+    bottom = 30 + text.shape[0]
+    image[bottom + 4 : bottom + 6] = 0  # a dimension line under the text
+    box = Box(120 + text.shape[1] / 2, 30 + text.shape[0] / 2 + 4, text.shape[1] + 10, text.shape[0] + 14, 0)
+    crop = fit(image, box).crop
+    assert (crop.min(axis=(1, 2)) < 100).sum() == pytest.approx(text.shape[0], abs=3)  # rows with ink: the text's
+    assert crop[-3:].min() > 200
+
+
+# ---- vector text ---------------------------------------------------------------------------------------------
+
+
+def line(text: str, x: int, *, source: str = "vector", score: float = 1.0, width: int = 100) -> TextLine:
+    return TextLine(text, Box(x, 50, width, 30, 0).quad(), 0.0, source, score)
+
+
+@pytest.fixture
+def inked() -> np.ndarray:
+    image = np.full((100, 1000, 3), 255, np.uint8)
+    image[40:60, ::3] = 0
+    return image
+
+
+def test_vector_text_wins_over_its_reading(inked):
+    assert combine([line("Ø12", 100)], [line("012", 102, source="ocr", score=0.99)], inked)[0].source == "vector"
+
+
+def test_what_only_the_picture_shows_is_kept(inked):
+    texts = [t.text for t in combine([line("A", 100)], [line("B7", 500, source="ocr", score=0.9)], inked)]
+    assert texts == ["A", "B7"]
+
+
+def test_a_doubtful_reading_that_the_file_knows_nothing_of_is_left_out(inked):
+    assert [t.text for t in combine([line("A", 100)], [line("B7", 500, source="ocr", score=0.6)], inked)] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted"), [("⌀42", "⌀42"), ("042", "⌀42"), ("□42", "□42"), ("42", "42"), ("142", "42")]
+)
+def test_a_symbol_drawn_as_lines_is_put_before_the_files_number(inked, seen, wanted):
+    (result,) = combine([line("42", 120, width=70)], [line(seen, 100, source="ocr", score=0.95)], inked)
+    assert result.text == wanted
+    assert result.source == "vector"
+
+
+def test_garbage_of_a_font_without_encoding_gives_way_to_the_reading(inked):
+    garbage = [line("\ue012\ue013\ue014", 100), line("#&%!=", 500)]
+    read = [line("R25", 100, source="ocr", score=0.98), line("Steel", 500, source="ocr", score=0.98)]
+    assert [(t.text, t.source) for t in combine(garbage, read, inked)] == [("R25", "ocr"), ("Steel", "ocr")]
+
+
+def test_text_that_the_page_does_not_show_is_left_out():
+    white = np.full((100, 300, 3), 255, np.uint8)
+    assert combine([line("hidden", 100)], [], white) == []
+
+
+def test_a_page_with_vector_text_is_read_with_its_art(reader):
+    image = sheet(("□42", 200, 200, 0), ("Only in the picture", 500, 500, 0))
+    own = TextLine("42", Box(215, 200, 40, 30, 0).quad(), 0.0, "vector")
+    lines = reader.read_page(Page(0, image, 200.0, (own,)))
+    assert [(t.text, t.source) for t in lines] == [("□42", "vector"), ("Only in the picture", "ocr")]
+    without = reader.read_page(Page(0, image, 200.0, (own,)), use_vector_text=False)
+    assert {t.source for t in without} == {"ocr"}
+
+
+def test_lines_do_not_lie_over_each_other(reader):
+    lines = reader.read_page(Page(0, sheet(*((f"No. {n}5", 150, 60 + 70 * n, 0) for n in range(8))), 200.0))
+    boxes = [box_of_quad(t.quad) for t in lines]
+    assert len(boxes) == 8
+    assert all(overlap(a, b) == 0 for n, a in enumerate(boxes) for b in boxes[:n])
