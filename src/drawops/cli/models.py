@@ -161,10 +161,10 @@ def ui(
     as_json: AsJson = False,
 ) -> None:
     """Open the MLflow UI of this home until Ctrl-C, and say how to decide on a version there."""
-    from drawops.registry.ui import how_to_decide, mlflow_ui, page_of
-
     import signal
     import sys
+
+    from drawops.registry.ui import how_to_decide, mlflow_ui, page_of
 
     settings = _registry().settings
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the child too
@@ -198,7 +198,11 @@ def lineage(
 def watch(
     once: Annotated[bool, typer.Option("--once", help="Look once and end.")] = False, as_json: AsJson = False
 ) -> None:
-    """Take over what people decide in the MLflow UI, and deploy what they approve there, until Ctrl-C."""
+    """Take over what people decide in the MLflow UI, and deploy what they approve there, until Ctrl-C.
+
+    Prints every new line of the audit record; with --json one object a line.
+    """
+    import json
     import logging
     import threading
 
@@ -209,10 +213,7 @@ def watch(
 
     def on_entry(entry: Any) -> None:
         values = entry.to_dict()
-        if as_json:
-            print_json(values)
-        else:
-            print(_audit_line(values), flush=True)
+        print(json.dumps(values, ensure_ascii=False) if as_json else _audit_line(values), flush=True)
 
     if once:
         for entry in watch_once(settings):

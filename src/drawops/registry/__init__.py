@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from drawops.registry.audit import AuditEntry, AuditLog
-    from drawops.registry.lineage import lineage
     from drawops.registry.models import ModelRegistry
     from drawops.registry.records import Records
     from drawops.registry.versions import ModelVersion
@@ -22,9 +21,8 @@ _WHERE = {
     "ModelVersion": "versions",
     "Records": "records",
     "Watcher": "watch",
-    "lineage": "lineage",
 }
-__all__ = ["AuditEntry", "AuditLog", "ModelRegistry", "ModelVersion", "Records", "Watcher", "lineage"]
+__all__ = ["AuditEntry", "AuditLog", "ModelRegistry", "ModelVersion", "Records", "Watcher"]
 
 
 def __getattr__(name: str) -> Any:
