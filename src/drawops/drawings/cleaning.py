@@ -58,16 +58,16 @@ def clean(page: Page, *, file: str = "") -> CleanedPage:
         action, why = reason
         return CleanedPage(None, (Change(file, page.index, action, why),), unmoved)
     changes: list[Change] = []
-    turn, why = _quarter_turns(page)
     matrix = unmoved
-    if turn:
-        page, matrix = turn_page(page, turn)
-        changes.append(Change(file, page.index, f"turned {turn * 90}° counter-clockwise", why))
     skew, why = _skew(page)
     if skew:
-        page, rotation = _rotate(page, skew)
-        matrix = rotation @ np.vstack([matrix, [0, 0, 1]])
+        page, matrix = _rotate(page, skew)
         changes.append(Change(file, page.index, f"deskewed by {skew:+.2f}°", why))
+    turns, why = _quarter_turns(page)
+    if turns:
+        page, turned = turn_page(page, turns)
+        matrix = turned @ np.vstack([matrix, [0, 0, 1]])
+        changes.append(Change(file, page.index, f"turned by {turns * 90}°", why))
     return CleanedPage(page, tuple(changes), matrix)
 
 
@@ -123,7 +123,9 @@ def _quarter_turns(page: Page) -> tuple[int, str]:
     """Counter-clockwise quarter turns that put the page upright, 0 unless its text layout is clear about it."""
     if page.lines:
         return _turns_from_lines(page.lines)
-    return 0, ""
+    from drawops.drawings.orientation import turns_to_upright
+
+    return turns_to_upright(page.image)
 
 
 def _turns_from_lines(lines: tuple[TextLine, ...]) -> tuple[int, str]:

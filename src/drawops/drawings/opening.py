@@ -24,6 +24,23 @@ SUFFIXES: dict[str, Format] = {
 }
 MAX_PIXELS = 400_000_000  # 1.2 GB as RGB; an A0 sheet at 400 dpi has 250 million
 
+# Drawings that we can't read: in a folder they are refused by name rather than passed over.
+_FOREIGN_SUFFIXES = {
+    ".dwg",
+    ".dgn",
+    ".dwf",
+    ".bmp",
+    ".gif",
+    ".webp",
+    ".heic",
+    ".jp2",
+    ".svg",
+    ".ai",
+    ".eps",
+    ".slddrw",
+    ".catdrawing",
+}
+
 _OTHER_KINDS = {
     b"PK\x03\x04": "a ZIP archive or an Office file",
     b"GIF8": "a GIF picture",
@@ -120,15 +137,16 @@ def open_drawing(path: Path | str, *, dpi: float = 200.0) -> Drawing:
 
 
 def find_files(paths: Iterable[Path | str]) -> list[Path]:
-    """The files among `paths`, in order; folders are walked for drawings, a file named outright is always taken.
+    """The files among `paths`, in order; folders are walked for drawings (also of kinds that will be refused), a file named outright is always taken.
 
     Raises:
         InputRefused: a path does not exist.
     """
+    wanted = SUFFIXES.keys() | _FOREIGN_SUFFIXES
     found: dict[Path, None] = {}
     for given in map(Path, paths):
         if given.is_dir():
-            inside = (p for p in sorted(given.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file())
+            inside = (p for p in sorted(given.rglob("*")) if p.suffix.lower() in wanted and p.is_file())
             found.update(dict.fromkeys(p for p in inside if not _is_hidden(p.relative_to(given))))
         elif given.exists():
             found[given] = None
