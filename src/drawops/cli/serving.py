@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from drawops.cli._output import say, writing_settings
+from drawops.cli._output import AsJson, print_json, say, writing_settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,12 +17,18 @@ def serve(
         str | None, typer.Option(help="Address to listen on; default: that of DRAWOPS_LISTEN (127.0.0.1).")
     ] = None,
     watch: Annotated[bool, typer.Option(help="Also watch the MLflow UI for approvals and deploy them.")] = True,
+    as_json: AsJson = False,
 ) -> None:
     """Serve the deployed version: the page at /, the API under /v1, its description at /docs."""
     settings = writing_settings()
     listen_host, _, listen_port = settings.listen.rpartition(":")
     from drawops.serving.run import run_server
 
-    run_server(
-        settings, host=host or listen_host, port=int(listen_port) if port is None else port, watch=watch, say=say
-    )
+    def announce(url: str) -> None:
+        if as_json:
+            print_json({"url": url})
+        else:
+            say(f"DrawOps serves at {url}  (API: {url}/docs; stop with Ctrl-C)")
+
+    chosen = int(listen_port) if port is None else port
+    run_server(settings, host=host or listen_host, port=chosen, watch=watch, announce=announce)

@@ -11,8 +11,8 @@ from drawops.serving.servers import registered
 from drawops.settings import Settings
 
 
-def run_server(settings: Settings, *, host: str, port: int, watch: bool, say: Callable[[str], None]) -> None:
-    """Serve until interrupted. `port` 0 takes a free one.
+def run_server(settings: Settings, *, host: str, port: int, watch: bool, announce: Callable[[str], None]) -> None:
+    """Serve until interrupted. `port` 0 takes a free one; `announce` is told the base URL.
 
     Raises:
         SettingsError: the address can't be listened on.
@@ -35,7 +35,7 @@ def run_server(settings: Settings, *, host: str, port: int, watch: bool, say: Ca
         stack.enter_context(registered(settings, address))
         if watch:
             _start_watcher(settings, stop)
-        say(f"DrawOps serves at {address}  (API: {address}/docs; stop with Ctrl-C)")
+        announce(address)
         server.run(sockets=[listener])
 
 

@@ -43,6 +43,12 @@ def known_servers(settings: Settings) -> list[str]:
     return list(dict.fromkeys(urls))
 
 
+def url_of(settings: Settings, pid: int) -> str | None:
+    """Where the server of this process listens; None until it has announced itself."""
+    file = _folder(settings) / f"{pid}.json"
+    return json.loads(file.read_text(encoding="utf-8"))["url"] if file.is_file() else None
+
+
 def call(method: str, url: str, *, timeout_s: float = 60.0, **kwargs: Any) -> dict[str, Any]:
     """One request to a DrawOps server.
 

@@ -1,0 +1,3 @@
+from drawops.cli import main
+
+main()

@@ -1,0 +1,77 @@
+"""The whole loop as a user walks it on the command line, in its plainest form."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drawops.serving.process import server_process
+from drawops.serving.servers import call
+from drawops.settings import Settings
+
+pytestmark = pytest.mark.slow
+
+# Small enough for minutes; the training, the judging and the registering are the real ones.
+SMALL = ["epochs=6", "generated=250", "general_lines=300", "generated_test_lines=120"]
+# So few lines decide nothing in the default gate; how it judges is tested elsewhere.
+GATE = """
+description: For a test with few lines.
+drawings: {min_gain_points: -20, min_lines: 5, too_few: generated}
+general: {max_loss_points: 10, min_lines: 100}
+"""
+
+
+def drawops(*arguments: str, code: int = 0) -> Any:
+    """Run a command with --json, in the home of the environment."""
+    done = subprocess.run(
+        [sys.executable, "-m", "drawops.cli", *arguments, "--json"], capture_output=True, text=True, encoding="utf-8"
+    )
+    assert done.returncode == code, done.stderr[-3000:] + done.stdout[-1000:]
+    return json.loads(done.stdout)
+
+
+def test_from_drawings_to_an_approved_version_that_serves(home: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "新图纸"
+    drawops("synth", str(folder), "--drawings", "6", "--seed", "11")
+    (folder / "坏.pdf").write_bytes(b"%PDF-1.7 broken")
+    ingested = drawops("ingest", str(folder), "--dataset", "齿轮箱", code=1)  # the bad file is told, the others go on
+    assert [Path(r["file"]).name for r in ingested["refused"]] == ["坏.pdf"]
+
+    gate = tmp_path / "few.yaml"
+    gate.write_text(GATE, encoding="utf-8")
+    settings = [part for value in (*SMALL, f"gate={gate}") for part in ("--set", value)]
+    trained = drawops("train", "齿轮箱", "--mode", "incremental", *settings)
+    assert trained["version"] == "v1.1"
+    assert drawops("model", "show", "v1.1")["status"] == "Pending"
+    assert drawops("model", "show", "champion")["label"] == "v1.0"
+
+    drawing = next(p for p in sorted(folder.iterdir()) if p.suffix == ".png")
+    with server_process(home) as url:
+        assert call("GET", f"{url}/v1/model")["label"] == "v1.0"
+        approved = drawops("model", "approve", "v1.1", "--by", "李伟", "--why", "读得出形位公差")
+        assert approved["servers"] == [url]
+        assert call("GET", f"{url}/v1/model")["label"] == "v1.1"
+        with drawing.open("rb") as stream:
+            reading = call("POST", f"{url}/v1/read", files={"file": (drawing.name, stream)}, timeout_s=120)
+        assert reading["model"] == "v1.1"
+        assert reading["file"] == drawing.name
+        assert reading["pages"][0]["lines"]
+
+        indexed = drawops("index", "add", str(folder), code=1)
+        assert len(indexed["added"]) == 6
+        hits = drawops("index", "search", str(drawing), "-k", "3")
+        assert hits[0]["id"] == drawing.name
+        assert hits[0]["score"] > 0.999
+
+        drawops("model", "rollback", "--by", "李伟", "--why", "演练")
+        assert call("GET", f"{url}/v1/model")["label"] == "v1.0"
+
+    found = drawops("lineage", drawing.name)
+    model = next(m for m in found["models"] if m["label"] == "v1.1")
+    assert model["approval"]["who"] == "李伟"
+    assert model["dataset"]["ref"] == ingested["dataset"]
+    assert [p["label"] for p in drawops("model", "history")] == ["v1.0", "v1.1", "v1.0"]
+    assert drawops("registry", "verify")["ok"]
