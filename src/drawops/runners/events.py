@@ -38,6 +38,12 @@ def emit(event: str, step: str, **values: Any) -> None:
         logger.info("step %s %s %s", step, event, values)
 
 
+def recorded() -> list[dict[str, Any]]:
+    """The events of this run so far, its earlier steps included; none where no runner listens."""
+    file = os.environ.get(EVENTS_VARIABLE)
+    return list(EventReader(Path(file)).new()) if file else []
+
+
 def reported(step: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function tell when it starts, finishes (seconds, CPU seconds, peak memory) or fails (with what)."""
 

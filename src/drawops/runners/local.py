@@ -204,7 +204,7 @@ def _kill_group(request: Mapping[str, Any], sign: signal.Signals) -> None:
 
 
 def _steps(
-    tasks: Mapping[str, str] | list[str], events: list[dict[str, Any]], status: Status
+    tasks: list[str], events: list[dict[str, Any]], status: Status
 ) -> tuple[tuple[StepRecord, ...], dict[str, Any] | None]:
     """The steps in order with what is known of each, and the failure event if there is one."""
     last: dict[str, dict[str, Any]] = {}
@@ -215,15 +215,14 @@ def _steps(
     furthest = max((i for i, task in enumerate(tasks) if task in last), default=-1)
     records = []
     for i, task in enumerate(tasks):
-        event = last.get(task)
-        if event is None:
+        if (latest := last.get(task)) is None:
             # kfp says nothing when it reuses the result of an earlier run: later steps ran, this one did not.
             reused = i < furthest or (status == "succeeded" and loaded)
             records.append(StepRecord(task, "reused" if reused else "waiting"))
             continue
-        ended = {"finished": "succeeded", "failed": "failed"}.get(event["event"])
+        ended = {"finished": "succeeded", "failed": "failed"}.get(latest["event"])
         state = ended or {"running": "running", "cancelled": "cancelled"}.get(status, "failed")
-        costs = {k: event[k] for k in ("seconds", "cpu_seconds", "peak_mb") if k in event}
+        costs = {k: latest[k] for k in ("seconds", "cpu_seconds", "peak_mb") if k in latest}
         records.append(StepRecord(task, state, **costs))  # type: ignore[arg-type]
     failed = next((e for e in reversed(events) if e["event"] == "failed"), None)
     return tuple(records), failed
@@ -233,7 +232,7 @@ def _cause(failed: dict[str, Any] | None, result: dict[str, Any] | None, files: 
     """(step, cause) of a failed run: what the step said, else what can be seen from outside."""
     if failed:
         return failed["step"], "\n".join([failed["cause"], *failed["traceback"]])
-    running = ""
+    running = ""  # the step that had begun and not ended
     for event in EventReader(files.events).new():
         if event["event"] in ("started", "finished"):
             running = event["step"] if event["event"] == "started" else ""

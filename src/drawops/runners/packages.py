@@ -43,8 +43,8 @@ class Parameter:
         """
         if self.kind == "NUMBER_INTEGER" and isinstance(value, float) and value.is_integer():
             return int(value)
-        is_bool = isinstance(value, bool)
-        if not isinstance(value, _TYPES[self.kind][1]) or (is_bool and self.kind != "BOOLEAN"):
+        fits = isinstance(value, _TYPES[self.kind][1])
+        if not fits or (isinstance(value, bool) and self.kind != "BOOLEAN"):
             raise SettingsError(f"Parameter '{self.name}' must be {self.expects}, not {value!r}.")
         if self.kind == "NUMBER_DOUBLE":
             return float(value)

@@ -143,7 +143,7 @@ def pin(package: Package, parameters: Mapping[str, Any], settings: "Settings") -
     Steps are cached by their parameters, so a parameter has to say what is used, not how to find it.
 
     Raises:
-        NotFound: no such dataset or model version.
+        NotFound: no such dataset, model version or gate.
     """
     from drawops import steps
 
@@ -151,7 +151,7 @@ def pin(package: Package, parameters: Mapping[str, Any], settings: "Settings") -
     wanted = package.parameters
     if "dataset" in pinned:
         pinned["dataset"] = steps.pin_dataset(pinned["dataset"], settings)
-    labels = {n: pinned.get(n) or "champion" for n in ("base", "champion") if n in wanted}
+    labels: dict[str, str] = {n: pinned.get(n) or "champion" for n in ("base", "champion") if n in wanted}
     if "version" in pinned:
         labels["version"] = pinned["version"]
     if labels:
@@ -159,6 +159,10 @@ def pin(package: Package, parameters: Mapping[str, Any], settings: "Settings") -
     for name, value in {"trained_by": settings.caller, "gate": settings.gate, "image": settings.image}.items():
         if name in wanted:
             pinned.setdefault(name, value)
+    if "gate" in pinned:
+        from drawops.registry.gates import load_gate
+
+        load_gate(pinned["gate"])  # a wrong name is told now, not after the training
     return pinned
 
 
