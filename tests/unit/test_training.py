@@ -189,6 +189,11 @@ def test_a_new_symbol_is_learnt_and_the_files_read_it(line_set: Path, tmp_path: 
     card = json.loads((out / "model.json").read_text(encoding="utf-8"))
     assert card["mode"] == "incremental" and card["counts"] == {"new": 24, "old": 8, "validation": 6}
 
+    assert not (out / "checkpoint").exists()
+    written = (out / "inference.onnx").stat().st_mtime_ns
+    assert train(line_set, base_recogniser(), out, config) == result, "a finished run is not done again"
+    assert (out / "inference.onnx").stat().st_mtime_ns == written
+
     trained = Recogniser(out, threads=1)
     assert trained.charset[:-1] == Recogniser(base_recogniser(), threads=1).charset
     (reading,) = trained.read([next(drawing_lines(1, seed=9, text=lambda rng: "⌖ ⌀0.5 A")).image])

@@ -6,8 +6,10 @@ Importing this module imports paddle.
 import json
 import logging
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import numpy as np
 import paddle
 
 from drawops.ocr.export import write_onnx
-from drawops.ocr.model_files import onnx_file
+from drawops.ocr.model_files import CARD_NAME, load_card, onnx_file
 from drawops.ocr.recogniser import Recogniser, preprocess, stack
 from drawops.training.checkpoint import load_checkpoint, save_checkpoint
 from drawops.training.config import Progress, TrainConfig, TrainResult
@@ -47,7 +49,8 @@ def train(
 ) -> TrainResult:
     """Train on a line set and write a model directory.
 
-    A run that was killed goes on from `out/checkpoint` and ends with the same weights, bit for bit.
+    A run that was killed goes on from `out/checkpoint` and ends with the same weights, bit for bit; one that had
+    finished is not done again.
 
     Args:
         line_set: folder with crops and `lines.jsonl` (see `drawops.training.line_set`).
@@ -71,6 +74,10 @@ def train(
     class_of = {c: i + 1 for i, c in enumerate(charset)}
     labels = [[class_of.get(c, 0) for c in line.text] for line in lines]
     new, old, validation = _indices(lines)
+    identity = _identity(lines, base, config)
+    if finished := _finished(out, identity):
+        logger.info("%s was trained already with the same lines, base and parameters", out)
+        return finished
 
     task: Task
     if config.mode == "incremental":
@@ -90,7 +97,6 @@ def train(
         grad_clip=paddle.nn.ClipGradByGlobalNorm(config.clip_norm),
     )
 
-    identity = _identity(lines, base, config)
     checkpoints = out / "checkpoint"
     state: dict[str, Any] = {"fingerprint": identity, "epoch": 0, "batch": 0, "step": 0, "loss_sum": 0.0, "curve": []}
     if saved := load_checkpoint(checkpoints, task.parameters, optimiser, identity):
@@ -155,20 +161,22 @@ def train(
             log_metrics({**point, **machine.metrics()}, epoch + 1)
 
     _write(out, base, task, charset, lines, validation, curve)
-    result = TrainResult(
-        model_dir=out,
-        mode=config.mode,
-        added_characters=vocabulary["added"],
-        counts={"new": len(new), "old": len(old), "validation": len(validation)},
-        accuracy=curve[-1]["accuracy"],
-        seconds=round(time.monotonic() - started, 1),
-        peak_memory_mb=machine.peak_memory_mb(),
-        skipped_labels=vocabulary["skipped"],
-        unknown_characters=vocabulary["unknown"],
-        curve=curve,
-    )
-    _write_card(result, base, config)
-    return result
+    card = {
+        "mode": config.mode,
+        "base": sha256(base.read_bytes()).hexdigest(),
+        "config": {**config.model_dump(), "epochs": config.run_epochs, "learning_rate": config.peak_rate},
+        "added_characters": vocabulary["added"],
+        "counts": {"new": len(new), "old": len(old), "validation": len(validation)},
+        "skipped_labels": vocabulary["skipped"],
+        "unknown_characters": vocabulary["unknown"],
+        "accuracy": curve[-1]["accuracy"],
+        "seconds": round(time.monotonic() - started, 1),
+        "peak_memory_mb": machine.peak_memory_mb(),
+        "identity": identity,
+    }
+    (out / CARD_NAME).write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return _result(out, card)
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
@@ -246,18 +254,13 @@ def _write(
     (out / "curve.json").write_text(json.dumps(curve, indent=1), encoding="utf-8")
 
 
-def _write_card(result: TrainResult, base: Path, config: TrainConfig) -> None:
-    card = {
-        "mode": result.mode,
-        "base": sha256(base.read_bytes()).hexdigest(),
-        "config": {**config.model_dump(), "epochs": config.run_epochs, "learning_rate": config.peak_rate},
-        "added_characters": result.added_characters,
-        "counts": result.counts,
-        "skipped_labels": result.skipped_labels,
-        "unknown_characters": result.unknown_characters,
-        "accuracy": result.accuracy,
-        "seconds": result.seconds,
-        "peak_memory_mb": result.peak_memory_mb,
-    }
-    text = json.dumps(card, ensure_ascii=False, indent=1)
-    (result.model_dir / "model.json").write_text(text, encoding="utf-8")
+def _finished(out: Path, identity: str) -> TrainResult | None:
+    """The result of an earlier run with the same identity, which would only be repeated."""
+    card = load_card(out)
+    return _result(out, card) if card.get("identity") == identity else None
+
+
+def _result(out: Path, card: dict[str, Any]) -> TrainResult:
+    curve = json.loads((out / "curve.json").read_text(encoding="utf-8"))
+    names = {f.name for f in fields(TrainResult)}
+    return TrainResult(model_dir=out, curve=curve, **{k: v for k, v in card.items() if k in names})
