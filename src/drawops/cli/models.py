@@ -186,7 +186,7 @@ def lineage(
     as_json: AsJson = False,
 ) -> None:
     """From a drawing to the model that read it, its approval, training and data; or from a version both ways."""
-    from drawops.registry.lineage import lineage
+    from drawops.registry import lineage
 
     result = lineage(_registry().settings, subject)
     if as_json:
@@ -312,8 +312,8 @@ def _add_version(tree: "Tree", node: dict[str, Any]) -> None:
     branch = tree.add(f"[bold]{node['label']}[/]  {node['status']}, {node['mode']}")
     if (approval := node["approval"]) is not None:
         branch.add(
-            f"{approval['decision']} by {escape(approval['who'])} at {approval['time'][:19]}Z: "
-            f"{escape(approval['why'])} (audit line {approval['n']})"
+            f"{approval['decision']} by {escape(approval['by'])} at {approval['time'][:19]}Z: "
+            f"{escape(approval['why'])} (audit line {approval['audit_line']})"
         )
     for period in node["served"]:
         until = f"{period['until'][:19]}Z" if period["until"] else "now"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from drawops.registry.audit import AuditEntry, AuditLog
+    from drawops.registry.links import lineage
     from drawops.registry.models import ModelRegistry
     from drawops.registry.records import Records
     from drawops.registry.versions import ModelVersion
@@ -21,8 +22,9 @@ _WHERE = {
     "ModelVersion": "versions",
     "Records": "records",
     "Watcher": "watch",
+    "lineage": "links",
 }
-__all__ = ["AuditEntry", "AuditLog", "ModelRegistry", "ModelVersion", "Records", "Watcher"]
+__all__ = ["AuditEntry", "AuditLog", "ModelRegistry", "ModelVersion", "Records", "Watcher", "lineage"]
 
 
 def __getattr__(name: str) -> Any:

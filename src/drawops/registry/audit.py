@@ -165,7 +165,8 @@ class AuditLog:
                 out.truncate(len(whole) + 1 if whole else 0)
                 os.fsync(out.fileno())
         count, _ = self._head()
-        present = len(self.entries())
+        entries = self.entries()
+        present = entries[-1].n if entries else 0
         blank = {"who": "drawops", "subject": "audit", "from_": "", "to": "", "source": "drawops", "details": {}}
         if count > present:
             why = f"lines {present + 1} to {count} had been written and were missing here"

@@ -108,6 +108,19 @@ def test_lines_cut_off_stay_visible_after_new_ones_are_written(log: AuditLog) ->
     assert log.verify() == ["line 2: lines 2 to 3 had been written and were missing here"]
 
 
+def test_damage_is_written_down_once(log: AuditLog) -> None:
+    lines = lines_of(log)
+    log.path.write_text("".join([lines[0], lines[2]]), encoding="utf-8")
+    for _ in range(2):
+        log.append("李伟", "approve", "v1.2", "Pending", "Approved", "life goes on")
+    assert log.verify() == ["line 2: missing (the line there says it is line 3)"]
+    log.path.write_text("", encoding="utf-8")
+    for _ in range(2):
+        log.append("李伟", "approve", "v1.2", "Pending", "Approved", "life goes on")
+    assert log.verify() == ["line 1: lines 1 to 5 had been written and were missing here"]
+    assert len(log.entries()) == 3
+
+
 def test_processes_that_write_at_the_same_time_keep_one_chain(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     code = (

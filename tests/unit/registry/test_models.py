@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from drawops.errors import ForbiddenTransition, InputRefused, NotFound, Unavailable
+from drawops.evaluation.results import Estimate, EvaluationReport, ModelSummary, Scores, SetResult
 from drawops.ocr import base_recogniser
 from drawops.registry import ModelRegistry, ModelVersion
 from drawops.registry.artifacts import sha256_of
@@ -42,6 +45,35 @@ def pointed(registry: ModelRegistry) -> dict[str, str]:
     by_number = {v.version: v.label for v in registry.list()}
     aliases = registry.client.get_registered_model(registry.name).aliases
     return {alias: by_number[int(number)] for alias, number in aliases.items()}
+
+
+def evaluation(*, champion: float, candidate: float, lost: int, gained: int) -> EvaluationReport:
+    """A report over 100 lines of drawings."""
+
+    def scores(exact: float) -> Scores:
+        return Scores(exact=Estimate(value=exact), cer=Estimate(value=1 - exact), exact_lines=round(100 * exact))
+
+    drawings = SetResult(
+        name="drawings",
+        title="Test drawings",
+        origin="test drawings",
+        synthetic=False,
+        sha256="0",
+        lines=100,
+        clusters=10,
+        cluster_unit="drawing",
+        champion=scores(champion),
+        candidate=scores(candidate),
+        exact_difference=Estimate(value=candidate - champion),
+        cer_difference=Estimate(value=champion - candidate),
+        p=0.01,
+        outcomes={"lost": lost, "gained": gained},
+        symbols=[],
+        changed=[],
+        worst=[],
+    )
+    model = ModelSummary(label="v1.0", sha256="0", classes=10)
+    return EvaluationReport(candidate=model, champion=model, sets=[drawings], notes=["The general set was not asked."])
 
 
 # ---- the base model --------------------------------------------------------------------------------------------
@@ -111,6 +143,18 @@ def test_everything_to_judge_a_version_by_is_in_mlflow(
     assert files >= {"model", "report.html", "bilder 图", "verdict.json", "evaluation.json"}
     card = registry.client.get_model_version(registry.name, str(version.version)).description
     assert "reads ⌀ in 98 of 98 lines" in card and "**failed**" in card and "approval_reason" in card
+
+
+def test_an_evaluation_report_becomes_metrics_and_a_table_on_the_version_page(
+    registry: ModelRegistry, candidate: Register
+) -> None:
+    report = evaluation(champion=0.5, candidate=0.9, lost=1, gained=41)
+    version = candidate(report=report)
+    assert version.metrics["drawings_exact"] == 0.9
+    assert version.metrics["drawings_exact_gain"] == pytest.approx(0.4)
+    card = registry.client.get_model_version(registry.name, str(version.version)).description
+    assert "| Test drawings | 100 | 50.0 % | 90.0 % | 1 | 41 |" in card
+    assert "The general set was not asked." in card
 
 
 def test_labels_follow_the_line_of_their_base(candidate: Register) -> None:
@@ -323,6 +367,26 @@ def test_two_versions_are_compared_metric_by_metric(registry: ModelRegistry, can
         "cer": {"v1.1": 0.2, "v1.2": None, "change": None},
         "exact": {"v1.1": 0.5, "v1.2": 0.75, "change": 0.25},
     }
+
+
+def test_threads_change_the_registry_one_after_the_other(registry: ModelRegistry, settings: Settings) -> None:
+    inside, most = [], []
+
+    def change() -> None:
+        other = ModelRegistry(settings)
+        for _ in range(20):
+            with other.locked(), other.locked():
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.001)
+                inside.pop()
+
+    threads = [threading.Thread(target=change) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(most), max(most)) == (80, 1)
 
 
 # ---- names and files -------------------------------------------------------------------------------------------

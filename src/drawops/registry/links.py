@@ -88,8 +88,15 @@ class _Links:
         entry = self.now.decision.get(label) or self.now.registration.get(label)
         if entry is None:
             return None
-        values = entry.to_dict()
-        return {"decision": entry.to} | {k: values[k] for k in ("n", "who", "time", "why", "source", "hash")}
+        return {
+            "decision": entry.to,
+            "by": entry.who,
+            "why": entry.why,
+            "time": entry.time,
+            "source": entry.source,
+            "audit_line": entry.n,
+            "audit_hash": entry.hash,
+        }
 
     def _run(self, run_id: str) -> dict[str, Any] | None:
         from mlflow.exceptions import MlflowException

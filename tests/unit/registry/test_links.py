@@ -8,8 +8,7 @@ import pytest
 
 from drawops.datasets import DatasetDrawing, DatasetStore, DatasetVersion, LabelledLine, LabelledPage
 from drawops.errors import NotFound
-from drawops.registry import ModelRegistry, ModelVersion, Records
-from drawops.registry.lineage import lineage
+from drawops.registry import ModelRegistry, ModelVersion, Records, lineage
 from drawops.settings import Settings
 from drawops.storage import open_store
 
@@ -58,7 +57,7 @@ def test_from_a_reading_to_the_drawings_the_model_learnt_from(
     assert (found["kind"], drawing["name"], drawing["sha256"]) == ("drawing", "泵体.pdf", reading.drawing_sha256)
     assert [(r["model"], r["caller"], r["line_count"]) for r in drawing["readings"]] == [("v1.1", "王芳", 1)]
     approval = model["approval"]
-    assert (approval["decision"], approval["who"], approval["why"]) == ("Approved", "李伟", "reads our frames")
+    assert (approval["decision"], approval["by"], approval["why"]) == ("Approved", "李伟", "reads our frames")
     assert model["training_run"]["parameters"]["epochs"] == "30"
     assert model["dataset"]["ref"] == dataset.ref
     assert model["dataset"]["label_sources"] == {"vector": 1, "label_file": 1}
