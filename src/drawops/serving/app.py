@@ -16,12 +16,12 @@ from fastapi_offline import FastAPIOffline
 from drawops import __version__
 from drawops.errors import Conflict, DrawopsError, ForbiddenTransition, InputRefused, NotFound, Unavailable
 from drawops.serving.page import page_html
-from drawops.serving.preview import preview_uri
 from drawops.serving.slot import LoadedModel, ModelSlot
 from drawops.settings import Settings, prepare_home
 
 logger = logging.getLogger(__name__)
 
+PREVIEW_PX = 2000
 MAX_UPLOAD_BYTES = 200 * 2**20
 _STATUS = {InputRefused: 422, NotFound: 404, ForbiddenTransition: 409, Conflict: 409, Unavailable: 503}
 
@@ -106,6 +106,7 @@ def _add_reading(app: FastAPI, settings: Settings, slot: ModelSlot) -> None:
     ) -> dict[str, Any]:
         """Read a drawing: lines with text, quad (pixels), angle, score, and the model version."""
         from drawops.drawings import open_drawing
+        from drawops.evaluation.report_data import picture
         from drawops.ocr import read_file
 
         model = _loaded(slot)
@@ -113,8 +114,9 @@ def _add_reading(app: FastAPI, settings: Settings, slot: ModelSlot) -> None:
             reading = read_file(path, model.reader, model=model.label, use_vector_text=vector_text)
             reading["file"] = path.name
             if preview:
-                for page, entry in zip(open_drawing(path).pages(), reading["pages"], strict=True):
-                    entry["preview"] = preview_uri(page.image)
+                with open_drawing(path) as drawing:
+                    for entry in reading["pages"]:
+                        entry["preview"] = picture(drawing.page(entry["page"]).image, max_side=PREVIEW_PX)
             address = request.client.host if request.client else "?"
             reading["reading_id"] = _record(settings, path, reading, caller=caller or f"http {address}")
         return reading
