@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from drawops.drawings.synth.symbols import Glyph
-from drawops.errors import MissingExtra, NotFound, did_you_mean
+from drawops.errors import NotFound, did_you_mean
 
 FontPool = Literal["training", "held_out"]
 
@@ -92,7 +92,7 @@ def load_font(name: str) -> Font:
     """The font of this name.
 
     Raises:
-        NotFound: no such font. MissingExtra: its package is not installed.
+        NotFound: no such font, or its package is not installed.
     """
     if name in _HERSHEY:
         return Font(name, None, frozenset(_hershey(_HERSHEY[name])))
@@ -101,7 +101,7 @@ def load_font(name: str) -> Font:
     package, file = _FILES[name]
     spec = find_spec(package)  # located, not imported: matplotlib takes a second
     if spec is None or not spec.submodule_search_locations:
-        raise MissingExtra(f"The font {name} (package {package.replace('_', '-')})", "fonts")
+        raise NotFound(f"The font {name} is not installed. Install it with `pip install {package.replace('_', '-')}`.")
     from fontTools.ttLib import TTFont
 
     path = Path(spec.submodule_search_locations[0]) / file

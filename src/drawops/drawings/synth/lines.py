@@ -53,11 +53,13 @@ def general_lines(n: int, *, seed: int, fonts: FontPool = "training") -> Iterato
 
 def _render(text: str, font: str, pool: FontPool, rng: random.Random, *, on_drawing: bool) -> Image:
     cap = rng.choice((14, 16, 18, 20, 24, 28, 34))  # height of capitals in pixels
-    ink = _write(text, font, pool, rng, cap)
+    ink, blanks = _write(text, font, pool, rng, cap)
+    width = ink.shape[1]
     ink = _squeeze(ink, rng)
-    paper = _place(ink, cap, rng, tight=rng.random() < 0.3)
+    blanks = [x * ink.shape[1] / width for x in blanks]
+    paper, shift = _place(ink, cap, rng, tight=rng.random() < 0.3)
     if on_drawing:
-        _clutter(paper, text, cap, rng)
+        _clutter(paper, text, cap, rng, cells=[x + shift for x in blanks])
     paper = _rotate(paper, rng)
     return _scan(paper, rng)
 
@@ -65,29 +67,41 @@ def _render(text: str, font: str, pool: FontPool, rng: random.Random, *, on_draw
 # --- writing: ink is (H, W) float32, 0 paper to 1 ink ---
 
 
-def _write(text: str, font: str, pool: FontPool, rng: random.Random, cap: int) -> NDArray[np.float32]:
-    """The text in one line, with capitals `cap` pixels high on a baseline 0.5 cap above the lower edge."""
+def _write(
+    text: str, font: str, pool: FontPool, rng: random.Random, cap: int
+) -> tuple[NDArray[np.float32], list[float]]:
+    """The text in one line, with capitals `cap` pixels high on a baseline 0.5 cap above the lower edge; and the
+    middles of its blanks, in pixels."""
     size = cap * _OVERSAMPLING
     proportions = Proportions.drawn(rng, held_out=pool == "held_out")
     pen = size * (rng.uniform(0.06, 0.16) if load_font(font).is_stroke else rng.uniform(0.08, 0.14))
     draw_symbols = rng.random() < 0.65
     italic = rng.random() < 0.25 and load_font(font).is_stroke
+    zero_mark = rng.choice((None,) * 11 + ("dot", "slash"))
     drawn = [_glyph(c, font, pool, rng, size, proportions, draw_symbols) for c in _as_drawn(text, rng)]
     spacing = rng.choice((0.0, 0.0, 0.0, 0.04, 0.1)) * size
+    # Between the cells of a frame lie their margins and a line.
+    blank = rng.uniform(0.5, 1.1) * size if text[0] in _FRAME_SYMBOLS else 0.0
+    drawn = [(c, look, max(advance, blank) if c == " " else advance) for c, look, advance in drawn]
     width = sum(advance + spacing for _, _, advance in drawn)
     canvas = Picture.new("L", (int(width + size), int(size * 2)), 0)
     pencil = ImageDraw.Draw(canvas)
     x, base = size * 0.5, size * 1.5
+    blanks = []
     for character, look, advance in drawn:
         if isinstance(look, Glyph):
             _stroke(pencil, look, x, base, size, pen, 0.25 if italic else 0.0)
         else:
             pencil.text((x, base), character, font=look, fill=255, anchor="ls")
+        if character == "0" and zero_mark:
+            _mark_zero(pencil, zero_mark, x + advance / 2, base, size, pen)
+        if character == " ":
+            blanks.append((x + advance / 2) / _OVERSAMPLING)
         x += advance + spacing
     small = canvas.resize(
         (max(1, canvas.width // _OVERSAMPLING), max(1, canvas.height // _OVERSAMPLING)), Picture.Resampling.BOX
     )
-    return np.asarray(small, np.float32) / 255
+    return np.asarray(small, np.float32) / 255, blanks
 
 
 def _as_drawn(text: str, rng: random.Random) -> str:
@@ -155,6 +169,14 @@ def _stroke(
         pencil.polygon(pixels(area), fill=255)
 
 
+def _mark_zero(pencil: ImageDraw.ImageDraw, mark: str, x: float, base: float, size: float, pen: float) -> None:
+    """The dot or slash by which monospaced and many drawing fonts tell 0 from O; it is no diameter sign."""
+    if mark == "dot":
+        pencil.ellipse((x - pen, base - size / 2 - 1.2 * pen, x + pen, base - size / 2 + 1.2 * pen), fill=255)
+    else:
+        pencil.line((x - 0.18 * size, base - 0.2 * size, x + 0.18 * size, base - 0.8 * size), 255, max(1, round(pen)))
+
+
 def _squeeze(ink: NDArray[np.float32], rng: random.Random) -> NDArray[np.float32]:
     """Narrow and wide fonts of CAD systems: the same strokes, another width."""
     if rng.random() < 0.6:
@@ -163,24 +185,25 @@ def _squeeze(ink: NDArray[np.float32], rng: random.Random) -> NDArray[np.float32
     return cv2.resize(ink, (width, ink.shape[0]), interpolation=cv2.INTER_AREA)
 
 
-def _place(ink: NDArray[np.float32], cap: int, rng: random.Random, *, tight: bool) -> NDArray[np.float32]:
-    """Cut to the ink with the margins a detector leaves."""
+def _place(ink: NDArray[np.float32], cap: int, rng: random.Random, *, tight: bool) -> tuple[NDArray[np.float32], float]:
+    """Cut to the ink with the margins a detector leaves; and how far that moved it to the right."""
     rows, columns = np.flatnonzero(ink.max(axis=1) > 0.2), np.flatnonzero(ink.max(axis=0) > 0.2)
     if not len(rows):
-        return ink
+        return ink, 0.0
     low, high = (0.0, 0.12) if tight else (0.1, 0.45)
     top, bottom = (round(rng.uniform(low, high) * cap) for _ in range(2))
     left, right = (round(rng.uniform(low, high * 1.5) * cap) for _ in range(2))
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     # A lone dash or dot would be blown up to a whole line: a detector's box is at least about a capital high.
     missing = max(0, round(0.9 * cap) - cut.shape[0])
-    return np.pad(cut, ((top + missing // 2, bottom + missing - missing // 2), (left + 1, right + 1)))
+    paper = np.pad(cut, ((top + missing // 2, bottom + missing - missing // 2), (left + 1, right + 1)))
+    return paper, float(left + 1 - columns[0])
 
 
 # --- what else is in a crop ---
 
 
-def _clutter(paper: NDArray[np.float32], text: str, cap: int, rng: random.Random) -> None:
+def _clutter(paper: NDArray[np.float32], text: str, cap: int, rng: random.Random, *, cells: list[float]) -> None:
     """Lines of the drawing in the crop: dimension line under, frame around, extension lines, neighbours' ends."""
     height, width = paper.shape
     pen = max(1, round(cap * rng.choice((0.05, 0.08, 0.12))))
@@ -191,7 +214,8 @@ def _clutter(paper: NDArray[np.float32], text: str, cap: int, rng: random.Random
         if rng.random() < 0.6:
             paper[:, :pen] = paper[:, width - pen :] = ink
         if text[0] in _FRAME_SYMBOLS:
-            _cell_lines(paper, pen, ink, cap)
+            for x in cells:
+                paper[:, round(x - pen / 2) : round(x - pen / 2) + pen] = ink
         return
     if rng.random() < 0.25:
         y = height - pen if rng.random() < 0.8 else 0
@@ -204,17 +228,6 @@ def _clutter(paper: NDArray[np.float32], text: str, cap: int, rng: random.Random
         for _ in range(rng.randint(1, 5)):
             x = rng.randrange(width)
             paper[rows, x : x + rng.randint(1, max(2, cap // 4))] = ink
-
-
-def _cell_lines(paper: NDArray[np.float32], pen: int, ink: float, cap: int) -> None:
-    """Upright lines in the middle of the wide gaps of a GD&T frame."""
-    middle = paper[pen:-pen, pen:-pen] if paper.shape[0] > 4 * pen else paper
-    empty = middle.max(axis=0) < 0.2
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], empty.view(np.int8), [0]])))
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
-        if end - start >= max(0.3 * cap, 2 * pen + 3) and start > cap // 4 and end < len(empty) - cap // 4:
-            x = (start + end) // 2 + pen - pen // 2
-            paper[:, x : x + pen] = ink
 
 
 def _rotate(paper: NDArray[np.float32], rng: random.Random) -> NDArray[np.float32]:
