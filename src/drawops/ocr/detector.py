@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from drawops.drawings.model import Image
 from drawops.ocr.boxes import Box, merge_passes, wrap
-from drawops.ocr.engine import Engine
+from drawops.ocr.engine import Backend, Engine
+from drawops.ocr.fitting import INK_CONTRAST
 from drawops.ocr.model_files import onnx_file
 
 TILE = 960
@@ -26,16 +27,17 @@ class Pass:
     turned: bool = False
 
 
-PASSES = (Pass(1.0), Pass(0.5), Pass(0.5, turned=True))
+# At half size the network finds thin and large letters that it does not see at full size, and text is found
+# best when it lies flat. Full size is for small letters, and only where there are some not found yet.
+COARSE = (Pass(0.5), Pass(0.5, turned=True))
 
 
 class Detector:
     """PP-OCRv6 small detector with its published settings: BGR scaled to [-1, 1], sides multiples of 32."""
 
-    def __init__(self, onnx: Path, *, threads: int = 0, passes: tuple[Pass, ...] = PASSES) -> None:
+    def __init__(self, onnx: Path, *, threads: int = 0, backend: Backend = "onnxruntime") -> None:
         self.path = onnx_file(Path(onnx))
-        self.passes = passes
-        self._engine = Engine(self.path, threads=threads)
+        self._engine = Engine(self.path, threads=threads, backend=backend)
 
     def detect(self, image: Image) -> list[Box]:
         """Boxes of the text lines of an (H, W, 3) RGB page of any size, in page pixels.
@@ -43,12 +45,13 @@ class Detector:
         Upright to the page or at an angle in (-90, 90] along their longer side; which way round they read is
         not known yet.
         """
-        return merge_passes([self._look(image, look) for look in self.passes])
+        coarse = [self._look(image, look) for look in COARSE]
+        bounds = np.array([box.bounds() for boxes in coarse for box in boxes]).reshape(-1, 4)
+        fine = boxes_of(self.probabilities(image, unless_within=bounds))
+        return merge_passes([fine, *coarse])
 
     def _look(self, image: Image, look: Pass) -> list[Box]:
-        picture = image
-        if look.scale != 1.0:
-            picture = cv2.resize(image, None, fx=look.scale, fy=look.scale, interpolation=cv2.INTER_AREA)
+        picture = cv2.resize(image, None, fx=look.scale, fy=look.scale, interpolation=cv2.INTER_AREA)
         if look.turned:
             picture = cv2.rotate(picture, cv2.ROTATE_90_CLOCKWISE)
         probabilities = self.probabilities(picture)
@@ -56,11 +59,14 @@ class Detector:
             probabilities = cv2.rotate(probabilities, cv2.ROTATE_90_COUNTERCLOCKWISE)
         return [box.scaled(1 / look.scale) for box in boxes_of(probabilities)]
 
-    def probabilities(self, image: Image) -> NDArray[np.uint8]:
+    def probabilities(self, image: Image, *, unless_within: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
         """Probability of text x 255, (H, W) uint8, for an (H, W, 3) RGB picture.
 
         Large pictures go tile by tile, at their own resolution and with bounded memory; the tiles' maps are
         put together before boxes are made, so no line is found twice or cut.
+
+        Args:
+            unless_within: (N, 4) bounds of text that is known; tiles without any other letter are left out.
         """
         height, width = image.shape[:2]
         found = np.zeros((height, width), np.uint8)
@@ -68,6 +74,8 @@ class Detector:
             for left, right, keep_left, keep_right in _spans(width):
                 tile = image[top:bottom, left:right]
                 if int(tile.max()) - int(tile.min()) < 40:  # blank paper
+                    continue
+                if unless_within is not None and not _has_letters(tile, unless_within - [left, top, left, top]):
                     continue
                 part = self._run(tile)
                 found[keep_top:keep_bottom, keep_left:keep_right] = part[
@@ -91,6 +99,20 @@ def _spans(size: int) -> Iterator[tuple[int, int, int, int]]:
     for n in range(count):
         start, end = n * step, min(size, n * step + step + OVERLAP)
         yield start, end, start + (OVERLAP // 2 if n else 0), end - (OVERLAP // 2 if n < count - 1 else 0)
+
+
+def _has_letters(tile: Image, known: NDArray[np.float64]) -> bool:
+    """Is there a piece of ink of the shape of a letter outside the `known` (N, 4) bounds?"""
+    grey = cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY)
+    paper = float(np.percentile(grey[::4, ::4], 80))
+    _, _, stats, centres = cv2.connectedComponentsWithStats((grey < paper - INK_CONTRAST).astype(np.uint8))
+    width, height = stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]
+    longer, shorter = np.maximum(width, height), np.minimum(width, height)
+    letters = centres[1:][(longer >= 7) & (longer <= 60) & (shorter >= 3) & (longer < 5 * shorter)]
+    if not len(letters) or not len(known):
+        return bool(len(letters))
+    inside = (letters[:, None] > known[None, :, :2]).all(axis=2) & (letters[:, None] < known[None, :, 2:]).all(axis=2)
+    return bool((~inside.any(axis=1)).any())
 
 
 def boxes_of(

@@ -1,26 +1,60 @@
 """One small class between the models and the runtime that executes them."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drawops.errors import NotFound, SettingsError, did_you_mean
+
+Backend = Literal["onnxruntime", "openvino"]
+
 
 class Engine:
-    """An ONNX model ready to run on the CPU: `engine(x) -> list of output arrays`."""
+    """An ONNX model ready to run on the CPU: `engine(x) -> list of output arrays`.
 
-    def __init__(self, model: Path | bytes, *, threads: int = 0) -> None:
-        import onnxruntime as ort
+    Args:
+        model: path of an ONNX file, or its bytes.
+        threads: 0 lets the runtime choose.
+        backend: "openvino" needs the package openvino; it computes in bfloat16 where the processor can.
+    Raises:
+        NotFound: the runtime is not installed.
+        SettingsError: no such backend.
+    """
 
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        # Lines come in many widths; an arena would keep the largest buffers of each for ever.
-        options.enable_cpu_mem_arena = False
-        source = str(model) if isinstance(model, Path) else model
-        self._session: Any = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
+    def __init__(self, model: Path | bytes, *, threads: int = 0, backend: Backend = "onnxruntime") -> None:
+        openers = {"onnxruntime": _open_onnxruntime, "openvino": _open_openvino}
+        if backend not in openers:
+            raise SettingsError(f"Unknown inference backend '{backend}'. {did_you_mean(backend, openers)}")
+        self.backend: Backend = backend
+        self._run = openers[backend](model, threads)
 
     def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]:
-        return self._session.run(None, {self._input: x})
+        return self._run(x)
+
+
+def _open_onnxruntime(model: Path | bytes, threads: int) -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Lines come in many widths; an arena would keep the largest buffers of each for ever.
+    options.enable_cpu_mem_arena = False
+    source = str(model) if isinstance(model, Path) else model
+    session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda x: session.run(None, {name: x})
+
+
+def _open_openvino(model: Path | bytes, threads: int) -> Any:
+    try:
+        import openvino
+    except ImportError as exc:
+        raise NotFound("OpenVINO is not installed. Install it with `pip install openvino`.") from exc
+    config = {"PERFORMANCE_HINT": "LATENCY", **({"INFERENCE_NUM_THREADS": threads} if threads else {})}
+    core = openvino.Core()
+    loaded = core.read_model(model=str(model) if isinstance(model, Path) else model)
+    request = core.compile_model(loaded, "CPU", config).create_infer_request()
+    return lambda x: [np.array(value) for value in request.infer([x]).values()]  # its own buffers are reused

@@ -10,6 +10,7 @@ from drawops.datasets.text import normalise
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.ocr.boxes import Box, overlap, touching, wrap
 from drawops.ocr.detector import Detector
+from drawops.ocr.engine import Backend
 from drawops.ocr.fitting import Fitted, fit
 from drawops.ocr.model_files import base_detector, base_recogniser
 from drawops.ocr.recogniser import Reading, Recogniser
@@ -59,7 +60,7 @@ class Reader:
         A drawing is read from the bottom or from the right, so the convention decides and not confidence alone:
         a reader is sure of 09 where ⌀60 stands on its head.
         """
-        doubtful = [i for i, reading in enumerate(readings) if reading.score < SURE]
+        doubtful = [i for i, line in enumerate(found) if line.standing and readings[i].score < SURE]
         turned = []
         for i in doubtful:
             box = found[i].box
@@ -109,7 +110,7 @@ def _in_reading_order(lines: list[TextLine]) -> list[TextLine]:
     return sorted(lines, key=lambda line: (round(min(y for _, y in line.quad) / 20), min(x for x, _ in line.quad)))
 
 
-def open_reader(model: Path | None, settings: Settings) -> Reader:
+def open_reader(model: Path | None, settings: Settings, *, backend: Backend = "onnxruntime") -> Reader:
     """A Reader with the recogniser of a model directory (None: the base model) and the base detector."""
-    recogniser = Recogniser(model or base_recogniser(), threads=settings.threads)
-    return Reader(recogniser, Detector(base_detector(), threads=settings.threads))
+    recogniser = Recogniser(model or base_recogniser(), threads=settings.threads, backend=backend)
+    return Reader(recogniser, Detector(base_detector(), threads=settings.threads, backend=backend))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.drawings.model import Image
-from drawops.ocr.engine import Engine
+from drawops.ocr.engine import Backend, Engine
 from drawops.ocr.model_files import Head, charset_of, head_of, load_onnx, onnx_file
 
 HEIGHT = 48
@@ -109,13 +109,13 @@ class Recogniser:
     `charset[i]` is class i + 1; class 0 is the CTC blank.
     """
 
-    def __init__(self, onnx: Path, *, threads: int = 0) -> None:
+    def __init__(self, onnx: Path, *, threads: int = 0, backend: Backend = "onnxruntime") -> None:
         self.path = onnx_file(Path(onnx))
         self.threads = threads
         model = load_onnx(self.path)
         self.charset: list[str] = charset_of(model)
         self.names: Head = head_of(model)
-        self._engine = Engine(self.path, threads=threads)
+        self._engine = Engine(self.path, threads=threads, backend=backend)
 
     def read(self, images: Sequence[Image]) -> list[Reading]:
         """Read upright (H, W, 3) RGB line crops of any size; one Reading an image, in order."""
@@ -150,4 +150,4 @@ class Recogniser:
         model = load_onnx(self.path)
         del model.graph.output[:]
         model.graph.output.append(helper.make_tensor_value_info(self.names.features, TensorProto.FLOAT, None))
-        return Engine(model.SerializeToString(), threads=self.threads)
+        return Engine(model.SerializeToString(), threads=self.threads, backend=self._engine.backend)
