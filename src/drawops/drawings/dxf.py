@@ -35,6 +35,7 @@ from drawops.errors import InputRefused
 
 _SHEET_MM = (90.0, 1400.0)  # long side of what is believed to be drawn 1:1: A6 to a little over A0
 _A3_MM = 420.0
+_SHEETS_MM = ((148, 210), (210, 297), (297, 420), (420, 594), (594, 841), (841, 1189))
 _MARGIN = 0.02
 _MIN_CAP_PX = 14.0  # median cap height below which the page is drawn larger, up to three times
 _CAP_TO_EM = 1.4
@@ -269,7 +270,14 @@ def _read(path: Path) -> Any:
 
 
 def _sheet(document: Any, layout: Any, drawn: BoundingBox2d) -> BoundingBox2d | None:
-    """The drawing limits where they are the sheet: all that is drawn lies on it and takes more than half of it."""
+    """The sheet's rectangle where the drawing shows it.
+
+    That is what is drawn, where it is as large as a standard sheet (its edge is drawn); else the drawing limits, where
+    everything lies within them and takes more than half of them.
+    """
+    sides = sorted(drawn.size)
+    if any(abs(sides[0] - w) < 0.5 and abs(sides[1] - h) < 0.5 for w, h in _SHEETS_MM):
+        return drawn
     if layout.is_modelspace:
         low, high = document.header.get("$LIMMIN", (0, 0)), document.header.get("$LIMMAX", (0, 0))
     else:
