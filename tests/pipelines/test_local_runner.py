@@ -159,6 +159,8 @@ def test_a_run_whose_process_was_killed_is_failed_and_leaves_no_step_behind(runn
 SUBMIT_AND_WAIT = """
 import sys
 from pathlib import Path
+import typer
+from drawops.cli._run_view import follow
 from drawops.runners.local import LocalRunner
 from drawops.settings import load_settings
 settings = load_settings(sys.argv[1])
@@ -166,7 +168,10 @@ settings.home.mkdir(parents=True)
 runner = LocalRunner(settings, tied=sys.argv[3] == "tied")
 run = runner.submit("toy", Path(sys.argv[2]), {"folder": sys.argv[1], "how": "sleep"})
 print(run.id, flush=True)
-run.wait()
+try:
+    follow(run, ("write", "work"))
+except typer.Exit as end:
+    sys.exit(end.exit_code)
 """
 
 
@@ -190,6 +195,14 @@ def test_a_tied_run_ends_when_the_process_that_waits_is_killed(tmp_path, package
         time.sleep(0.1)
     assert processes_of(tied) == []
     assert tied.status == "cancelled"
+
+
+def test_ctrl_c_cancels_the_run_and_ends_with_130(tmp_path, package):
+    parent, interrupted = submitted_elsewhere(tmp_path, package, "tied")
+    parent.send_signal(signal.SIGINT)
+    assert parent.wait(timeout=30) == 130
+    assert interrupted.status == "cancelled"
+    assert processes_of(interrupted) == []
 
 
 def test_a_free_run_goes_on_when_its_parent_is_killed_and_can_be_taken_up_again(tmp_path, package):
