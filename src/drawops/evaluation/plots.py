@@ -54,7 +54,7 @@ def curve_plot(
 
 def difference_plot(sets: Sequence[SetResult], *, width: int = 960) -> Markup:
     """Gain in exact match with its interval, one row a set. Green: all above 0; red: all below; grey: neither."""
-    left, right, row, top = 230, 150, 40, 8
+    left, right, row, top = 230, 170, 40, 8
     height = top + row * len(sets) + 26
     ends = [
         v * 100

@@ -21,6 +21,7 @@ from drawops.evaluation.report_data import (
     software_versions,
 )
 from drawops.evaluation.results import SetResult, SymbolResult
+from drawops.evaluation.symbol_font import symbol_font_base64
 
 __all__ = [
     "ApprovalEntry",
@@ -70,11 +71,16 @@ def render_report(data: ReportData) -> str:
     )
     environment.filters.update(percent=_percent, points=_points, duration=_duration, compact=_compact)
     environment.globals.update(
-        differences=_differences, outcome_bar=plots.outcome_bar, onto_line=_onto_line, quad_points=_quad_points
+        differences=_differences,
+        outcome_bar=plots.outcome_bar,
+        onto_line=_onto_line,
+        quad_points=_quad_points,
+        tag_place=_tag_place,
     )
     report = data.evaluation
     return environment.get_template("report.html.j2").render(
         data=data,
+        symbol_font=symbol_font_base64(),
         report=report,
         candidate=data.candidate or (report.candidate.label if report else "new version"),
         champion=data.champion or (report.champion.label if report else "old version"),
@@ -104,11 +110,10 @@ def _verdict(verdict: dict[str, Any] | None) -> dict[str, Any] | None:
     reasons = []
     for reason in verdict.get("reasons") or []:
         if isinstance(reason, str):
-            reasons.append({"ok": not reason.startswith("✗"), "text": reason.removeprefix("✓ ").removeprefix("✗ ")})
-        elif isinstance(reason, dict):
-            reasons.append({"ok": bool(reason["ok"]), "text": str(reason["text"])})
+            mark, text = (reason[0], reason[2:]) if reason[:2] in ("✓ ", "✗ ", "? ") else ("✗", reason)
         else:
-            reasons.append({"ok": bool(reason[0]), "text": str(reason[1])})
+            mark, text = "✓" if reason[0] else "✗", str(reason[1])
+        reasons.append({"ok": mark == "✓", "undecided": mark == "?", "text": text})
     return {
         "gate": verdict.get("gate", ""),
         "passed": bool(verdict["passed"]),
@@ -137,16 +142,21 @@ def _shown_symbols(result: SetResult) -> list[SymbolResult]:
 
 
 def _differences(text: str, other: str) -> list[tuple[str, bool]]:
-    """`text` in pieces, with whether each differs from `other`."""
-    pieces = []
-    for op in Levenshtein.opcodes(text, other):
-        if op.src_end > op.src_start:
-            pieces.append((text[op.src_start : op.src_end], op.tag != "equal"))
-    return pieces
+    """`text` in pieces, with whether each differs from `other`; an empty piece where it lacks something."""
+    ops = Levenshtein.opcodes(text, other)
+    return [(text[op.src_start : op.src_end], op.tag != "equal") for op in ops]
 
 
 def _quad_points(line: ReadLine) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in line.quad)
+
+
+def _tag_place(line: ReadLine, radius: float) -> tuple[float, float]:
+    """Centre of a line's number: before its start, clear of the text."""
+    (x0, y0), (x1, y1), _, (x3, y3) = line.quad
+    length = math.hypot(x1 - x0, y1 - y0) or 1.0
+    back = 1.25 * radius / length
+    return round((x0 + x3) / 2 - back * (x1 - x0), 1), round((y0 + y3) / 2 - back * (y1 - y0), 1)
 
 
 def _onto_line(line: ReadLine, pad: float = 3.0) -> dict[str, float | str]:

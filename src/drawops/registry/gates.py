@@ -64,6 +64,13 @@ class Reason(NamedTuple):
         return f"{'✓' if self.ok else '✗'} {self.text}"
 
 
+class UndecidedReason(Reason):
+    """The data neither passes nor fails the candidate; the text says how much more would decide."""
+
+    def __str__(self) -> str:
+        return f"? {self.text}"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a gate says of a candidate. `undecided`: nothing failed, but the data doesn't suffice to pass."""
@@ -74,7 +81,7 @@ class Verdict:
     gate: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able; the reasons as words that begin with ✓ or ✗."""
+        """JSON-able; the reasons as words that begin with ✓, ✗ or ? (undecided)."""
         reasons = [str(reason) for reason in self.reasons]
         return {"gate": self.gate, "passed": self.passed, "undecided": self.undecided, "reasons": reasons}
 
@@ -83,6 +90,10 @@ class Verdict:
 class _Finding:
     outcome: Outcome
     text: str
+
+    def reason(self) -> Reason:
+        kind = UndecidedReason if self.outcome == "undecided" else Reason
+        return kind(self.outcome == "passed", self.text)
 
 
 class Gate(_Rule):
@@ -106,7 +117,7 @@ class Gate(_Rule):
         outcomes = {f.outcome for f in findings}
         return Verdict(
             passed=outcomes == {"passed"},
-            reasons=[Reason(f.outcome == "passed", f.text) for f in findings],
+            reasons=[f.reason() for f in findings],
             undecided="undecided" in outcomes and "failed" not in outcomes,
             gate=self.name,
         )
@@ -193,7 +204,7 @@ def _judge_drawings(rule: DrawingRule, report: EvaluationReport) -> list[_Findin
 def _judge_gain(judged: SetResult, minimum: float, remark: str) -> _Finding:
     difference = judged.exact_difference
     seen = (
-        f"{remark}{judged.title}: {judged.champion.exact.value:.1%} → {judged.candidate.exact.value:.1%} exact "
+        f"{remark}{judged.title}: {_percent(judged.champion.exact.value)} → {_percent(judged.candidate.exact.value)} exact "
         f"({_points(difference)}; {_count(judged.lines, 'line')}{_of_drawings(judged)}, "
         f"{judged.outcomes['gained']} gained, {judged.outcomes['lost']} lost)"
     )
@@ -213,7 +224,7 @@ def _judge_general(rule: GeneralRule, report: EvaluationReport) -> _Finding:
         )
     difference = judged.exact_difference
     seen = (
-        f"{judged.title} (synthetic): {judged.champion.exact.value:.1%} → {judged.candidate.exact.value:.1%} exact "
+        f"{judged.title} (synthetic): {_percent(judged.champion.exact.value)} → {_percent(judged.candidate.exact.value)} exact "
         f"({_points(difference)}; {_count(judged.lines, 'line')}, "
         f"{judged.outcomes['gained']} gained, {judged.outcomes['lost']} lost)"
     )
@@ -247,7 +258,7 @@ def _judge_symbols(rule: SymbolRule, report: EvaluationReport) -> list[_Finding]
         lost = [s for s in judged.symbols if s.lost > s.gained and s.p < rule.alpha and s.symbol not in rule.allowed]
         if lost:
             named = ", ".join(
-                f"{s.symbol} ({s.champion_recall:.1%} → {s.candidate_recall:.1%} of {s.count}, p = {s.p:.2g})"
+                f"{s.symbol} ({_percent(s.champion_recall)} → {_percent(s.candidate_recall)} of {s.count}, p = {s.p:.2g})"
                 for s in lost[:8]
             )
             more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
@@ -257,15 +268,21 @@ def _judge_symbols(rule: SymbolRule, report: EvaluationReport) -> list[_Finding]
         tested = " and ".join(f"{judged.title.lower()}" for judged in report.sets)
         if not symbols:
             return [_Finding("undecided", "Undecided: no set was read, so no symbol could be compared.")]
-        reasons.append(_Finding("passed", f"No symbol is lost beyond chance: {symbols:,} symbols in {tested}."))
+        reasons.append(_Finding("passed", f"No symbol is lost beyond chance: {_count(symbols, 'symbol')} in {tested}."))
     return reasons
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.1f} %"
 
 
 def _points(difference: Estimate) -> str:
     text = f"{difference.value * 100:+.2f} points"
     if difference.low is None or difference.high is None:
         return text
-    return f"{text}, {difference.level:.0%} interval {difference.low * 100:+.2f} to {difference.high * 100:+.2f}"
+    return (
+        f"{text}, {difference.level * 100:.0f} % interval {difference.low * 100:+.2f} to {difference.high * 100:+.2f}"
+    )
 
 
 def _count(n: int, noun: str) -> str:
