@@ -119,8 +119,11 @@ def prepare(path: Path, labels: Labels, store: ObjectStore) -> PreparedDrawing:
     Raises:
         InputRefused: the file can't be used.
     """
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        with path.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as exc:
+        raise InputRefused(path.name, f"can't be read ({exc.strerror}); check path and permissions") from exc
     key = f"prepared/{sha256}/{_digest(path, labels)}.json"
     if store.head(key):
         return PreparedDrawing.model_validate_json(store.get(key))
