@@ -20,7 +20,8 @@ class Design:
     materials: Sequence[Material] = STEELS
     notes: list[str] = field(default_factory=list)
     rest_finish: str = ""
-    landscape: bool = True
+    table: list[tuple[str, str]] = field(default_factory=list)
+    """Rows of a data table, name and value."""
     large: bool = False
     """Wants an A3 sheet."""
 
@@ -103,6 +104,16 @@ class Draughtsman:
 
     def radius(self, size: float, n: int = 1) -> str:
         return self.style.counted(n, "R" + self.style.number(size))
+
+    def gdt(
+        self, sign: str, amount: float, *datums: str, round_zone: bool = False, modifier: str = ""
+    ) -> tuple[str, ...]:
+        """The cells of a tolerance frame."""
+        return sign, ("⌀" if round_zone else "") + self.style.number(amount) + modifier, *datums
+
+    def rest(self) -> str:
+        """The finish of all other surfaces, on some drawings."""
+        return self.roughness(6.3, 12.5) if self.chance(0.6) else ""
 
     def roughness(self, *values: float) -> str:
         return f"Ra {self.style.number(self.rng.choice(values or (0.8, 1.6, 3.2)))}"

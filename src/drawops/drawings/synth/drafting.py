@@ -18,8 +18,6 @@ from drawops.drawings.synth.view import Angular, Cut, Leader, Linear, Mark, Side
 Box = tuple[float, float, float, float]
 SMALL = 0.68
 """Height of deviations as a part of the text height."""
-FIRST_GAP = 10.0
-"""From the outline to the first dimension line, mm."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,8 @@ class Placed:
     view: View
     origin: Point
     scale: float
+    room: float = 0.0
+    """Height kept free above the origin, dimensions and title included, mm."""
 
     def at(self, p: Point) -> Point:
         return self.origin[0] + p[0] * self.scale, self.origin[1] + p[1] * self.scale
@@ -131,6 +131,23 @@ class Board:
             pitch = max(pitch, max(self.value_width(d.value, self.style.text_height) for d in dims) + 3.0)
         return pitch
 
+    def first_gap(self, view: View, side: Side) -> float:
+        """From the outline to the first dimension line, mm; past the arrows of a cutting plane if there are some."""
+        stands = {
+            "left": lambda c: c.a[1] == c.b[1],
+            "right": lambda c: c.a[1] == c.b[1],
+            "bottom": lambda c: c.a[0] == c.b[0],
+            "top": lambda c: c.a[0] == c.b[0],
+        }[side]
+        gap = max(10.0, self.style.text_height + 6.0)
+        if side in ("left", "right") and self.style.unidirectional:
+            dims = [d for d in view.dims if d.side == side]
+            gap = max([gap, *[self.value_width(d.value, self.style.text_height) / 2 + 3.0 for d in dims]])
+        marks = {m.kind for m in view.marks if facing(m.direction) == side}
+        height = self.style.text_height
+        gap = max(gap, 3.2 * height + 3.0 if "finish" in marks else 0.0, 2 * height + 9.0 if "datum" in marks else 0.0)
+        return gap + (12.0 if any(stands(c) for c in view.cuts) else 0.0)
+
     def linear(self, placed: Placed) -> None:
         """Draws all linear dimensions of a view."""
         x0, y0, x1, y1 = placed.box
@@ -140,8 +157,9 @@ class Board:
             if not dims:
                 continue
             pitch, sign = self.pitch(dims, side), 1.0 if side in ("top", "right") else -1.0
+            gap = self.first_gap(placed.view, side)
             for dim, level in zip(dims, self.levels(dims, placed.scale), strict=True):
-                self._linear(placed, dim, edge[side] + sign * (FIRST_GAP + level * pitch))
+                self._linear(placed, dim, edge[side] + sign * (gap + level * pitch))
 
     def _linear(self, placed: Placed, dim: Linear, line: float) -> None:
         vertical = dim.side in ("left", "right")
@@ -161,18 +179,41 @@ class Board:
         turn = 90.0 if vertical else 0.0
         self.arrow(at(lo, line), turn + (180 if inside else 0))
         self.arrow(at(hi, line), turn + (0 if inside else 180))
-        reach = self.style.arrow + 2.0
-        start = lo if inside else lo - reach
-        end = (hi if inside else hi + reach) if fits else far
+        reach, half = self.style.arrow + 2.0, (far - hi - self.style.arrow - 1.5) / 2
+        if fits:
+            free = (hi - lo - self.value_width(dim.value, self.style.text_height)) / 2
+            along = [(lo + hi) / 2 + free * k for k in (0.0, 0.4, -0.4, 0.8, -0.8)]
+        else:  # behind the dimension, else before it, else a little further out
+            along = [hi + self.style.arrow + 1.5 + half, lo - self.style.arrow - 1.5 - half]
+            along += [along[0] + 5.0, along[1] - 5.0, along[0] + 10.0]
+        middle = self._dimension_text(dim.value, [at(a, line) for a in along], vertical)[axis]
+        start, end = (lo, hi) if inside else (lo - reach, hi + reach)
+        if not fits and not self.style.unidirectional:
+            start, end = min(start, middle - half), max(end, middle + half)
         self.scene.line(at(start, line), at(end, line), "dimension")
-        height = self.style.text_height
-        middle = (lo + hi) / 2 if fits else (hi + self.style.arrow + 1.5 + far) / 2
-        if self.style.unidirectional:
-            self.write_value(dim.value, (at(middle, line)[0], at(middle, line)[1] - height / 2), 0.0, height)
-        elif vertical:
-            self.write_value(dim.value, (line - self.style.text_gap, middle), 90.0, height)
-        else:
-            self.write_value(dim.value, (middle, line + self.style.text_gap), 0.0, height)
+
+    def _dimension_text(self, value: Value, places: Sequence[Point], vertical: bool) -> Point:
+        """Writes the text on the first of the places along its line where no other text stands; returns the place."""
+        height, gap = self.style.text_height, self.style.text_gap
+        half, angle = self.value_width(value, height) / 2, 0.0
+        low, high = (-0.1, 1.65) if value.upper or value.lower else (0.0, 1.0)
+        best = None
+        for place in places:
+            x, y = place
+            if self.style.unidirectional:
+                at, box = (x, y - height / 2), (x - half, y - height * 0.6, x + half, y + height * (high - 0.5))
+            elif vertical:
+                at, angle = (x - gap, y), 90.0
+                box = (x - gap - height * high, y - half, x - gap - height * low, y + half)
+            else:
+                at = x, y + gap
+                box = (x - half, y + gap + height * low, x + half, y + gap + height * high)
+            cost = sum(overlap(box, other) for other in self.taken)
+            if best is None or cost < best[0]:
+                best = cost, at, place
+        assert best is not None
+        self.write_value(value, best[1], angle, height)
+        return best[2]
 
     # --- angles, leaders, signs -----------------------------------------------------------------
 
@@ -262,6 +303,15 @@ class Board:
             self.write(mark.text, (cx, cy - h / 2), h, anchor="middle", kind="gdt")
             self.taken.append((cx - side, cy - side, cx + side, cy + side))
             return
+        width = self.scene.measure(mark.text, h * 0.85) + h * 3.2
+        segments, best = self.segments(), None
+        for shift in (0.0, 3.0, -3.0, 6.0, -6.0, 10.0, -10.0, 15.0, -15.0):
+            box = (x + shift - h * 0.8, y + 0.4, x + shift + width, y + h * 3.0)
+            cost = 10 * sum(overlap(box, other) for other in self.taken) + int(hits(segments, box).sum())
+            foot = not hits(segments, (x + shift - 0.2, y - 0.2, x + shift + 0.2, y + 0.2)).any()
+            if best is None or cost + 40 * foot + abs(shift) * 0.01 < best[0]:
+                best = cost + 40 * foot + abs(shift) * 0.01, shift
+        x += best[1] if best else 0.0
         finish_sign(self, (x, y), mark.text, h)
 
     def cut(self, placed: Placed, cut: Cut) -> None:
@@ -289,8 +339,10 @@ class Board:
             cost += 200.0
         cost += 60.0 * sum(overlap(box, other) for other in self.taken)
         line = np.array([[*tip, *knee]])
-        cost += 15.0 * sum(bool(hits(line, other)[0]) for other in self.taken)
+        reach = bounds((tip, knee))
+        cost += 15.0 * sum(overlap(reach, other) and bool(hits(line, other)[0]) for other in self.taken)
         segments = self.segments()
+        cost += 0.35 * min(12, crossings(segments, tip, knee))
         cost += 1.5 * min(8, int(hits(segments, box).sum()))
         vx0, vy0, vx1, vy1 = placed.box
         if overlap(box, (vx0, vy0, vx1, vy1)):
@@ -326,6 +378,12 @@ def finish_sign(board: Board, foot: Point, text: str, h: float) -> None:
     board.write(text, (right[0] + 0.8, right[1] - small - 0.6), small, kind="finish")
 
 
+def facing(direction: float) -> Side:
+    """The side towards which a direction (degrees) points."""
+    sides: tuple[Side, ...] = ("right", "top", "left", "bottom")
+    return sides[round(direction / 90.0) % 4]
+
+
 def bounds(points: Sequence[Point]) -> Box:
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     return min(xs), min(ys), max(xs), max(ys)
@@ -344,3 +402,12 @@ def hits(segments: NDArray[np.float64], box: Box) -> NDArray[np.bool_]:
     sides = [dx * (cy - y0) - dy * (cx - x0) for cx in (box[0], box[2]) for cy in (box[1], box[3])]
     lowest, highest = np.minimum.reduce(sides), np.maximum.reduce(sides)
     return near & (lowest <= 0) & (highest >= 0)
+
+
+def crossings(segments: NDArray[np.float64], a: Point, b: Point) -> int:
+    """How many of the segments (N, 4) the line from a to b crosses."""
+    (ax, ay), (bx, by) = a, b
+    x0, y0, x1, y1 = segments.T
+    one = ((bx - ax) * (y0 - ay) - (by - ay) * (x0 - ax)) * ((bx - ax) * (y1 - ay) - (by - ay) * (x1 - ax)) < 0
+    two = ((x1 - x0) * (ay - y0) - (y1 - y0) * (ax - x0)) * ((x1 - x0) * (by - y0) - (y1 - y0) * (bx - x0)) < 0
+    return int((one & two).sum())

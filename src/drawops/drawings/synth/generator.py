@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drawops.drawings.model import Quad
 from drawops.drawings.synth.base import FAMILIES
 from drawops.drawings.synth.page import draw_page
@@ -18,6 +21,8 @@ from drawops.errors import InputRefused, did_you_mean
 logger = logging.getLogger(__name__)
 
 DPI = 200.0
+SCANNED = 0.6
+"""The part of the pictures that is scanned rather than rendered."""
 FORMATS = ("pdf", "dxf", "png")
 PARTS_COLUMNS = ("file", "family", "name", "number", "material", "weight_kg", "date", "revision", "language", "scale")
 
@@ -100,7 +105,7 @@ def generate(
 
 def all_families() -> tuple[str, ...]:
     """The names of the part families."""
-    from drawops.drawings.synth.families import brackets, flanges, shafts  # noqa: F401 - they register themselves
+    from drawops.drawings.synth.families import brackets, fasteners, flanges, flat, shafts, wheels  # noqa: F401
 
     return tuple(sorted(FAMILIES))
 
@@ -118,7 +123,7 @@ def page_labels(scene: Scene, dpi: float = DPI) -> list[Label]:
 
 
 def _write(path: Path, scene: Scene, suffix: str, part: Part, rng: Random) -> list[Label]:
-    from drawops.drawings.synth.writers import dxf, pdf, raster
+    from drawops.drawings.synth.writers import dxf, pdf, raster, scan
 
     labels = page_labels(scene)
     if suffix == "dxf":
@@ -128,8 +133,21 @@ def _write(path: Path, scene: Scene, suffix: str, part: Part, rng: Random) -> li
     if suffix == "pdf":
         path.write_bytes(data)
         return labels
-    raster.write_png(path, raster.render(data, DPI), DPI)
+    image = raster.render(data, DPI)
+    if rng.random() < SCANNED:
+        image, matrix = scan.scan(image, rng)
+        labels = [_moved(label, matrix) for label in labels]
+    raster.write_png(path, image, DPI)
     return labels
+
+
+def _moved(label: Label, matrix: NDArray[np.float64]) -> Label:
+    """The label on a page that a (2, 3) affine matrix has moved."""
+    corners = np.asarray(label.quad) @ matrix[:, :2].T + matrix[:, 2]
+    a, b, c, d = ((float(x), float(y)) for x, y in corners)
+    turn = float(np.degrees(np.arctan2(matrix[0, 1], matrix[0, 0])))
+    angle = (label.angle + turn + 180.0) % 360.0 - 180.0
+    return Label(label.text, (a, b, c, d), angle, label.kind)
 
 
 def _as_ppocrlabel(label: Label) -> dict[str, object]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from drawops.drawings.synth.drafting import FIRST_GAP, Board, Placed
+from drawops.drawings.synth.drafting import Board, Placed, facing
 from drawops.drawings.synth.view import View
 
-SCALES: tuple[float, ...] = (5.0, 2.0, 1.0, 0.5, 0.4, 0.2, 0.1, 0.05)
+SCALES: tuple[float, ...] = (5.0, 4.0, 2.5, 2.0, 1.0, 1 / 1.5, 0.5, 0.4, 1 / 3, 0.25, 0.2, 0.1, 0.05)
 """ISO 5455 and GB/T 14690, largest first."""
 
 Cell = tuple[int, int]
@@ -37,7 +37,7 @@ def extent(board: Board, view: View, scale: float) -> Extent:
         if not dims:
             continue
         levels = max(board.levels(dims, scale * view.zoom))
-        room[side] = FIRST_GAP + levels * board.pitch(dims, side) + board.style.text_height + 3.0
+        room[side] = board.first_gap(view, side) + levels * board.pitch(dims, side) + board.style.text_height + 3.0
         spans = [board.span(d, scale * view.zoom) for d in dims]
         before, after = ("left", "right") if side in ("top", "bottom") else ("bottom", "top")
         low, high = (x0, x1) if side in ("top", "bottom") else (y0, y1)
@@ -56,6 +56,9 @@ def extent(board: Board, view: View, scale: float) -> Extent:
         vertical = abs(cut.a[0] - cut.b[0]) < abs(cut.a[1] - cut.b[1])
         for side in ("bottom", "top") if vertical else ("left", "right"):
             room[side] = max(room[side], 17.0)
+    for mark in view.marks:
+        side = facing(mark.direction)
+        room[side] = max(room[side], 7.0 + board.style.text_height * 3.0)
     if view.title:
         room["top"] += 9.0
     return Extent(room["left"] - x0, room["bottom"] - y0, room["right"] + x1, room["top"] + y1)
@@ -86,6 +89,8 @@ def arrange(board: Board, views: Mapping[Cell, View], *, largest: float = 5.0) -
         for r in rows:
             upward[r] = y - up[r]
             y -= up[r] + down[r] + gap_y
-        placed = [Placed(view, (across[c], upward[r]), scale * view.zoom) for (r, c), view in views.items()]
+        placed = [
+            Placed(view, (across[c], upward[r]), scale * view.zoom, extents[r, c].top) for (r, c), view in views.items()
+        ]
         return scale, placed
     return None

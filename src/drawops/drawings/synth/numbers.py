@@ -123,3 +123,11 @@ def key_for(diameter: float) -> Key:
         if diameter <= limit:
             return key
     raise ValueError(f"No parallel key for a diameter of {diameter:g} mm here (8 to 95).")
+
+
+def keyway_deviation(width: float) -> float:
+    """The lower deviation in mm of a key seat's width in the class N9 (the upper one is 0), and twice that of JS9."""
+    for limit, um in ((3, 25), (6, 30), (10, 36), (18, 43), (30, 52)):
+        if width <= limit:
+            return um / 1000.0
+    raise ValueError(f"No key is {width:g} mm wide here (3 to 30).")

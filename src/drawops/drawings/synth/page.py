@@ -1,15 +1,17 @@
 """A whole sheet: a part's views laid out, dimensioned and annotated, in its printed form."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from shapely import LineString, MultiLineString, Polygon
+from shapely import LineString, MultiLineString, Polygon, STRtree, box
+from shapely.ops import unary_union
 
 from drawops.drawings.synth.base import FAMILIES, Design, Draughtsman
 from drawops.drawings.synth.drafting import Board, Placed, bounds, overlap
+from drawops.drawings.synth.forms import FORMS
 from drawops.drawings.synth.layout import arrange, scale_text
 from drawops.drawings.synth.scene import Arc, Scene, Stroke
-from drawops.drawings.synth.sheet import SIZES, Part, border, notes, title_block
+from drawops.drawings.synth.sheet import REVISION_ROW, SIZES, Part, border, data_table, notes, rest_finish, revisions
 from drawops.drawings.synth.style import Style, draw_style
 from drawops.drawings.synth.typeface import typeface
 from drawops.drawings.synth.wording import (
@@ -36,16 +38,45 @@ class DrawnPage:
     language: str
 
 
+TRIES = 4
+"""Parts tried before a drawing on which two texts touch is taken as it is."""
+
+
 def draw_page(family: str, rng: Random, serial: str) -> DrawnPage:
-    """Draws one part on the smallest sheet on which it stands well."""
+    """Draws one part on the smallest sheet on which it stands well.
+
+    Where two texts would touch, another part of the family is drawn instead.
+    """
+    best: tuple[int, DrawnPage] | None = None
+    for _ in range(TRIES):
+        page = _try_page(family, Random(rng.getrandbits(64)), serial)
+        touching = _touching(page.scene)
+        if best is None or touching < best[0]:
+            best = touching, page
+        if not touching:
+            break
+    assert best is not None
+    return best[1]
+
+
+def _touching(scene: Scene) -> int:
+    """How many pairs of labels touch or lie off the sheet."""
+    shapes = [Polygon(t.quad(0.15)) for t in scene.texts if t.label] + [Polygon(g.quad) for g in scene.groups]
+    sheet = box(0, 0, scene.width, scene.height)
+    first, second = STRtree(shapes).query(shapes, predicate="intersects")
+    return int((first < second).sum()) + sum(not sheet.contains(shape) for shape in shapes)
+
+
+def _try_page(family: str, rng: Random, serial: str) -> DrawnPage:
     style = draw_style(rng)
     design = FAMILIES[family](Draughtsman(rng, style))
     part = _part(family, design, rng, style, serial)
     seed = rng.random()
-    sizes = ["A3"] if design.large or rng.random() < 0.5 else [rng.choice(("A4", "A4 portrait")), "A3"]
+    small = [rng.choice(("A4", "A4", "A4 portrait")), "A3"]
+    sizes = ["A3"] if design.large or rng.random() < 0.25 else small
     for size in sizes:
         page = _draw(design, part, style, size, Random(seed))
-        if page is not None and (page[1] >= 0.2 or size == sizes[-1]):
+        if page is not None and (page[1] >= 0.4 or size == sizes[-1]):
             return DrawnPage(page[0], part, scale_text(page[1]), style.language)
     raise RuntimeError(f"The {family} does not fit on an A3 sheet at 1:20.")
 
@@ -57,29 +88,46 @@ def _draw(design: Design, part: Part, style: Style, size: str, rng: Random) -> t
     board = Board(scene, style, (0, 0, width, height))
     inside = border(board, rng)
     lines = _notes(design, rng, style)
-    tall = 3.0 * 1.9 * (len(lines) + 2)
-    wide_sheet = inside[2] - inside[0] > 240.0
-    floor = inside[1] + (44.0 if wide_sheet else 44.0 + tall)
-    board.area = (inside[0] + 4, floor, inside[2] - 4, inside[3] - 4)
+    form, form_height = FORMS[style.form]
+    beside = inside[2] - inside[0] > 300.0
+    tall = 0.0 if beside else 3.0 * 1.8 * (len(lines) + 2) + 4.0
+    head = 14.0 if design.rest_finish else 3.0
+    corner = inside[2] - 6, inside[3] - 2
+    changes = size == "A3" and rng.random() < 0.4
+    if changes:
+        head = max(head, REVISION_ROW * (2 + "ABCDEF".index(part.revision)) + 3.0)
+    board.area = (inside[0] + 4, inside[1] + form_height + 3 + tall, inside[2] - 4, inside[3] - head)
+    if design.table:
+        left = data_table(board, (inside[2], inside[3] - head), design.table)
+        board.area = (*board.area[:2], left - 6, board.area[3])
     arranged = arrange(board, design.views, largest=2.0 if rng.random() < 0.8 else 5.0)
     if arranged is None:
         return None
     scale, placed = arranged
-    block = title_block(board, inside, part, scale_text(scale), size)
-    note_top = inside[1] + 40.0 if wide_sheet else floor - 2.0
-    notes(board, (inside[0] + 6, inside[1], block[0] - 4, note_top), HEADINGS[style.language == "zh"], lines)
+    part = replace(part, scale=scale_text(scale), sheet=size.split()[0])
+    block = form(board, (inside[2], inside[1]), part)
+    right, low, high = inside[2] - 4, block[3] + 1, block[3] + tall
+    if beside:
+        right, low, high = block[0] - 4, inside[1] + 2, inside[1] + form_height - 2
+    notes(board, (inside[0] + 6, low, right, high), HEADINGS[style.language == "zh"], lines)
+    if changes:
+        revisions(board, inside, part)
+        corner = corner[0] - 78, corner[1]
+    if design.rest_finish:
+        rest_finish(board, corner, design.rest_finish)
     for view in placed:
         _geometry(board, view, rng)
-    for view in placed:
-        board.linear(view)
+    for view in placed:  # what has a fixed place comes first
         for cut in view.view.cuts:
             board.cut(view, cut)
-        for mark in view.view.marks:
-            board.mark(view, mark)
-        for angle in view.view.angles:
-            board.angular(view, angle)
         if view.view.title:
             _title(board, view)
+        for mark in view.view.marks:
+            board.mark(view, mark)
+    for view in placed:
+        board.linear(view)
+        for angle in view.view.angles:
+            board.angular(view, angle)
     for view in placed:
         for leader in view.view.leaders:
             board.leader(view, leader)
@@ -97,7 +145,7 @@ def _geometry(board: Board, placed: Placed, rng: Random) -> None:
     pitch = rng.choice((2.0, 2.5, 3.0, 3.5))
     for rings in placed.view.sections:
         outer, *holes = [[placed.at(p) for p in ring] for ring in rings]
-        area = Polygon(outer, holes).buffer(0)
+        area = Polygon(outer).buffer(0).difference(unary_union([Polygon(hole) for hole in holes]))
         x0, y0, x1, y1 = area.bounds
         lines, start = [], x0 - (y1 - y0) - (x0 - y0) % (pitch * 1.4142)
         while start < x1:
@@ -108,15 +156,15 @@ def _geometry(board: Board, placed: Placed, rng: Random) -> None:
 
 
 def _title(board: Board, placed: Placed) -> None:
-    x0, _, x1, y1 = placed.box
+    x0, _, x1, _ = placed.box
     h = board.style.text_height * 1.3
-    top = max([y1, *[b[3] for b in board.taken if overlap(b, (x0, y1, x1, y1 + 60)) and b[3] < y1 + 60]])
-    board.write(placed.view.title, ((x0 + x1) / 2, top + 4.0), h, anchor="middle", kind="section")
+    top = placed.origin[1] + placed.room - 7.5
+    board.write(placed.view.title, ((x0 + x1) / 2, top), h, anchor="middle", kind="section")
 
 
 def _break_lines(scene: Scene) -> None:
     """Breaks narrow lines where a text stands: no line may cross a dimension text (GB/T 4458.4)."""
-    places = [(bounds(t.quad(0.5)), Polygon(t.quad(0.5))) for t in scene.texts if t.kind not in ("title", "zone")]
+    places = [(bounds(t.quad(0.5)), Polygon(t.quad(0.5))) for t in scene.texts if t.kind != "zone"]
     kept: list[Stroke] = []
     for stroke in scene.strokes:
         if stroke.line not in ("centre", "hatch", "dimension", "hidden", "phantom"):

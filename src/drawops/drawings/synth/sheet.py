@@ -1,16 +1,23 @@
-"""The printed form: border with zones, title block, notes, revision table."""
+"""The sheet around the views: border with zones, notes, table of changes."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from drawops.drawings.synth.drafting import Board, Box
-from drawops.drawings.synth.wording import FIELDS, Material
+from drawops.drawings.synth.drafting import Board, Box, finish_sign
+from drawops.drawings.synth.scene import Point
+from drawops.drawings.synth.wording import CHANGES, FIELDS, Material
 
 SIZES: dict[str, tuple[float, float]] = {
     "A4": (297.0, 210.0),
     "A4 portrait": (210.0, 297.0),
     "A3": (420.0, 297.0),
 }
+
+
+REVISION_ROW = 6.0
+"""Height of a row of the table of changes, mm."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,8 @@ class Part:
     drawn: str
     checked: str
     firm: str
+    scale: str = ""
+    sheet: str = ""
 
 
 def border(board: Board, rng: Random) -> Box:
@@ -62,73 +71,73 @@ def _zones(board: Board, box: Box) -> None:
                 scene.line((x, b), (near, b), "thin")
 
 
-class Form:
-    """A table whose cells have a small caption and a value."""
-
-    def __init__(self, board: Board, language: str) -> None:
-        self.board = board
-        self._column = 1 if language == "zh" else 0
-
-    def cell(self, box: Box, caption: str = "", value: str = "", size: float = 3.5, line: str = "thin") -> None:
-        x0, y0, x1, y1 = box
-        self.board.scene.rectangle(x0, y0, x1, y1, line)  # type: ignore[arg-type]
-        if caption:
-            text = FIELDS[caption][self._column] if caption in FIELDS else caption
-            height = 1.8
-            if value:
-                self.board.write(text, (x0 + 1.0, y1 - height - 1.0), height, kind="title")
-            else:
-                self.board.write(text, (x0 + 1.0, (y0 + y1 - 2.0) / 2), 2.0, kind="title")
-        if value:
-            while size > 1.6 and self.board.scene.measure(value, size) > x1 - x0 - 2.0:
-                size *= 0.92
-            middle = (y0 + y1 - size) / 2 - (1.0 if caption and y1 - y0 > size + 5 else 0.0)
-            start = "start" if caption and y1 - y0 < size + 5 else "middle"
-            at = (x0 + x1) / 2
-            if start == "start":
-                text = FIELDS[caption][self._column] if caption in FIELDS else caption
-                used = self.board.scene.measure(text, 1.8) + 3.0
-                at = (x0 + used + x1) / 2
-                while size > 1.4 and self.board.scene.measure(value, size) > x1 - x0 - used - 1.0:
-                    size *= 0.92
-            self.board.write(value, (at, middle), size, anchor="middle", kind="title")
-
-
-def title_block(board: Board, inside: Box, part: Part, scale: str, sheet: str) -> Box:
-    """Draws the title block in the lower right corner; returns its box."""
-    x1, y0 = inside[2], inside[1]
-    width = min(180.0, x1 - inside[0])
-    x0, y1 = x1 - width, y0 + 40.0
-    form = Form(board, board.style.language)
-    rows = (
-        ("drawn", part.drawn, part.date),
-        ("checked", part.checked, part.date),
-        ("standard", "", ""),
-        ("approved", "", ""),
-    )
-    board.scene.rectangle(x0, y0, x1, y1)
-    for i, (field, who, when) in enumerate(rows):
-        top = y1 - 10.0 - i * 7.5
-        form.cell((x0, top - 7.5, x0 + 18, top), field)
-        form.cell((x0 + 18, top - 7.5, x0 + 42, top), "", who, 2.5)
-        form.cell((x0 + 42, top - 7.5, x0 + 64, top), "", when, 2.2)
-    form.cell((x0, y1 - 10, x0 + 18, y1), "revision")
-    form.cell((x0 + 18, y1 - 10, x0 + 42, y1), "", part.revision, 3.0)
-    form.cell((x0 + 42, y1 - 10, x0 + 64, y1), "unit")
-    form.cell((x0 + 64, y1 - 14, x0 + 122, y1), "material", part.material_text, 3.5)
-    form.cell((x0 + 64, y0 + 10, x0 + 122, y1 - 14), "", part.firm, 3.5)
-    form.cell((x0 + 64, y0, x0 + 84, y0 + 10), "scale", scale, 2.8)
-    form.cell((x0 + 84, y0, x0 + 108, y0 + 10), "weight", f"{part.weight_kg:.2f} kg", 2.8)
-    form.cell((x0 + 108, y0, x0 + 122, y0 + 10), "", sheet.split()[0], 3.5)
-    form.cell((x0 + 122, y1 - 22, x1, y1), "name", part.name, 5.0)
-    form.cell((x0 + 122, y0, x1, y1 - 22), "number", part.number, 4.5)
-    return x0, y0, x1, y1
-
-
-def notes(board: Board, box: Box, heading: str, lines: list[str]) -> None:
-    """Numbered notes from the top left of a box."""
+def notes(board: Board, box: Box, heading: str, lines: Sequence[str]) -> float:
+    """Numbered notes from the top left of a box, wrapped to its width; returns the height that they take."""
     x, y = box[0], box[3]
     height = min(board.style.text_height, 3.0)
-    board.write(heading, (x, y - height * 1.3), height * 1.25, kind="note")
-    for i, line in enumerate(lines):
-        board.write(f"{i + 1}. {line}", (x, y - height * 1.3 - (i + 1) * height * 1.9), height, kind="note")
+    wrapped = wrap_notes(board, lines, box[2] - box[0], height)
+    while height > 1.8 and (len(wrapped) + 1.5) * height * 1.8 > box[3] - box[1]:
+        height *= 0.93
+        wrapped = wrap_notes(board, lines, box[2] - box[0], height)
+    board.write(heading, (x, y - height * 1.4), height * 1.2, kind="note")
+    for i, (indent, line) in enumerate(wrapped):
+        board.write(line, (x + indent, y - height * (1.4 + 1.8 * (i + 1))), height, kind="note")
+    return height * (1.8 + 1.8 * len(wrapped))
+
+
+def wrap_notes(board: Board, lines: Sequence[str], width: float, height: float) -> list[tuple[float, str]]:
+    """Numbered lines with their indent in mm; a long note goes on below its own beginning."""
+    wrapped = []
+    for i, note in enumerate(lines):
+        indent, line = 0.0, f"{i + 1}. "
+        hang = board.scene.measure(line, height)
+        for piece in re.findall(r"[ -~µ]+?(?: |$)|[^ ]", note):
+            if board.scene.measure(line + piece.rstrip(), height) > width - indent and line.strip():
+                wrapped.append((indent, line.rstrip()))
+                indent, line = hang, ""
+            line += piece
+        wrapped.append((indent, line.rstrip()))
+    return wrapped
+
+
+def revisions(board: Board, inside: Box, part: Part) -> None:
+    """The table of changes in the upper right corner."""
+    column = 1 if board.style.language == "zh" else 0
+    x1, y1, row = inside[2], inside[3], REVISION_ROW
+    widths = (12.0, 38.0, 24.0)
+    letters = "ABCDEF"[: "ABCDEF".index(part.revision) + 1]
+    rows = [tuple(FIELDS[f][column] for f in ("revision", "change", "date"))]
+    rows += [(letter, CHANGES[min(i, 3)][column], part.date) for i, letter in enumerate(letters)]
+    for i, row_texts in enumerate(rows):
+        x, top = x1 - sum(widths), y1 - i * row
+        for text, width in zip(row_texts, widths, strict=True):
+            board.scene.rectangle(x, top - row, x + width, top, "thin")
+            board.write(text, (x + width / 2, top - row / 2 - 1.1), 2.2, anchor="middle", kind="title")
+            x += width
+    board.taken.append((x1 - sum(widths), y1 - row * len(rows), x1, y1))
+
+
+def rest_finish(board: Board, corner: Point, finish: str) -> None:
+    """`Ra 6.3` for all surfaces that carry no sign of their own, right-aligned at an upper corner."""
+    h = board.style.text_height
+    text = FIELDS["rest"][1 if board.style.language == "zh" else 0]
+    sign = board.scene.measure(finish, h * 0.85) + h * 2.4 + 4.0
+    foot = corner[0] - sign, corner[1] - h * 3.4
+    board.write(text, (foot[0] - h * 1.2, foot[1] + h * 0.3), h, anchor="end", kind="finish")
+    finish_sign(board, foot, finish, h)
+
+
+def data_table(board: Board, corner: Point, rows: Sequence[tuple[str, str]]) -> float:
+    """Data of a gear or the like below an upper right corner; returns its left edge."""
+    size, tall = 2.5, 6.5
+    names = max(board.scene.measure(name, size) for name, _ in rows) + 4.0
+    values = max(max(board.scene.measure(value, size) for _, value in rows) + 4.0, 16.0)
+    left = corner[0] - names - values
+    for i, (name, value) in enumerate(rows):
+        top = corner[1] - i * tall
+        board.scene.rectangle(left, top - tall, left + names, top, "thin")
+        board.scene.rectangle(left + names, top - tall, corner[0], top, "thin")
+        board.write(name, (left + 2.0, top - (tall + size) / 2), size, kind="table")
+        middle = left + names + values / 2
+        board.write(value, (middle, top - (tall + size) / 2), size, anchor="middle", kind="table")
+    return left

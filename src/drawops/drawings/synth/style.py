@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
+from drawops.drawings.synth.typeface import OUTLINE_FACES, STROKE_FACES
+
 Language = Literal["en", "zh"]
 
 
@@ -27,6 +29,8 @@ class Style:
     """All dimension texts horizontal, in a break of their line; else along the line and above it."""
     comma: bool = False
     count: str = "{n}×"
+    form: str = "short"
+    """Title block, see `forms.FORMS`."""
     depth_word: bool = False
     """Depths as a word (深, DEEP) rather than as the sign ↧."""
 
@@ -46,7 +50,7 @@ class Style:
 def draw_style(rng: Random) -> Style:
     """One office's habits."""
     language: Language = rng.choice(("en", "zh"))
-    face = rng.choice(("dejavu", "roboto", "source", "lato", "noto", "stix", "futural", "futural", "rowmans"))
+    face = rng.choice((*OUTLINE_FACES, *STROKE_FACES, "hershey-simplex"))
     chinese = language == "zh"
     return Style(
         language=language,
@@ -62,5 +66,6 @@ def draw_style(rng: Random) -> Style:
         unidirectional=not chinese and rng.random() < 0.25,
         comma=not chinese and rng.random() < 0.15,
         count=rng.choice(("{n}×", "{n}×", "{n}-") if chinese else ("{n}×", "{n}×", "{n}x ", "{n}× ")),
+        form=rng.choice(("gb", "gb", "short") if chinese else ("cad", "cad", "short")),
         depth_word=rng.random() < 0.3,
     )

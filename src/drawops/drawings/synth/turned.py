@@ -1,7 +1,9 @@
 """Turned parts: outlines given as (x, radius) along the axis, seen from the side or cut along the axis."""
 
 from collections.abc import Sequence
+from math import asin, degrees, sqrt
 
+from drawops.drawings.synth.numbers import Key
 from drawops.drawings.synth.scene import LineType, Point
 from drawops.drawings.synth.view import View
 
@@ -22,26 +24,32 @@ def outside(view: View, profile: Profile, line: LineType = "visible") -> None:
     axis(view, profile)
 
 
-def section(view: View, outer: Profile, inner: Profile | None) -> None:
-    """A full section: both halves hatched between the outer and the inner outline, inner edges seen."""
-    inner = list(inner) if inner else []
+def section(view: View, outer: Profile, inner: Profile | None = None, voids: Sequence[Sequence[Point]] = ()) -> None:
+    """A full section: both halves hatched between the outer and the inner outline, inner edges seen.
+
+    `voids` are rings of the upper half that are not cut: bolt holes, teeth.
+    """
+    inner = list(inner or ())
     for sign in (1, -1):
-        out = [(x, sign * r) for x, r in outer]
-        if inner:
-            ring = [*out, *[(x, sign * r) for x, r in reversed(inner)]]
-            view.polyline(ring, "visible", closed=True)
-            view.hatch(ring)
-    if inner:
-        view.line((inner[0][0], -inner[0][1]), (inner[0][0], inner[0][1]))
-        view.line((inner[-1][0], -inner[-1][1]), (inner[-1][0], inner[-1][1]))
-        for (x, r), (nx, _) in zip(inner[1:-1], inner[2:], strict=False):
-            if r > 0 and nx >= x:
-                view.line((x, -r), (x, r))
-    else:
-        ring = [*outer, *reversed(mirror(outer))]
-        view.polyline(ring, "visible", closed=True)
-        view.hatch(ring)
+        ring = [(x, sign * r) for x, r in (*outer, *reversed(inner or [(outer[0][0], 0.0), (outer[-1][0], 0.0)]))]
+        view.polyline(ring if inner else [(x, sign * r) for x, r in outer], "visible", closed=bool(inner))
+        view.hatch(ring, [[(x, sign * y) for x, y in void] for void in voids])
+    ends = (inner[0], inner[-1]) if inner else (outer[0], outer[-1])
+    for x, r in ends:
+        view.line((x, -r), (x, r))
+    for (px, pr), (x, r), (nx, nr) in zip(inner, inner[1:], inner[2:], strict=False):
+        if (px == x and pr < r) or (nx == x and nr < r) or (px < x < nx and pr != nr):
+            view.line((x, -r), (x, r))
     axis(view, outer)
+
+
+def hub_bore(view: View, bore: float, key: Key) -> None:
+    """A bore with its keyway at the top, seen along the axis."""
+    half, top = key.width / 2, bore / 2 + key.hub
+    angle = degrees(asin(half / (bore / 2)))
+    view.arc((0, 0), bore / 2, 90 + angle, 450 - angle)
+    foot = sqrt((bore / 2) ** 2 - half**2)
+    view.polyline([(-half, foot), (-half, top), (half, top), (half, foot)])
 
 
 def axis(view: View, profile: Profile) -> None:

@@ -97,6 +97,16 @@ FIELDS = {
     "who": ("NAME", "签名"),
     "tolerance": ("GENERAL TOLERANCES", "未注公差"),
     "projection": ("PROJECTION", "投影"),
+    "mark": ("MARK", "标记"),
+    "places": ("QTY", "处数"),
+    "zone": ("ZONE", "分区"),
+    "document": ("ECN NO.", "更改文件号"),
+    "proofread": ("REVIEW", "校对"),
+    "stage": ("STAGE", "阶段标记"),
+    "unless": ("UNLESS OTHERWISE SPECIFIED:", "除另有说明外："),
+    "in_mm": ("DIMENSIONS ARE IN MILLIMETERS", "尺寸单位为毫米"),
+    "linear": ("LINEAR TOLERANCES ±0.1", "线性公差 ±0.1"),
+    "angular": ("ANGULAR TOLERANCES ±0.5°", "角度公差 ±0.5°"),
     "rest": ("OTHER SURFACES", "其余"),
 }
 CHANGES = (
@@ -128,7 +138,7 @@ NAMES = {
 }
 OTHER = (
     "深通孔均布其余配作两端剖面详图倍局部放大齿数模数压力角精度等级变位系数中心距节距链号滚子直径分度圆螺旋方向"
-    "槽型×⌀°±→～，。：；、（）第张共"
+    "槽型材性能级跨公法线长度×⌀°±→～，。：；、（）第张共"
 )
 
 

@@ -5,7 +5,6 @@ from math import cos, radians, sin
 from typing import Any
 
 from drawops.drawings.synth.scene import DASHES, Scene, Text
-from drawops.drawings.synth.typeface import STROKE_FACES
 
 LAYERS: dict[str, tuple[str, int]] = {
     "visible": ("OUTLINE", 7),
@@ -71,7 +70,7 @@ def _tables(doc: Any, scene: Scene) -> None:
         name = line.upper() if line in DASHES else "Continuous"
         doc.layers.add(layer, color=colour, linetype=name, lineweight=weight)
     doc.layers.add("TEXT", color=7, lineweight=18)
-    font = "isocp.shx" if scene.face.name in STROKE_FACES else "DejaVuSans.ttf"
+    font = "isocp.shx" if scene.face.is_stroke else "DejaVuSans.ttf"
     doc.styles.add("LATIN", font=font)
     doc.styles.add("CHINESE", font="NotoSansSC-Regular.otf")
 

@@ -4,8 +4,8 @@ import io
 from math import cos, radians, sin
 from typing import Any
 
-from drawops.drawings.synth.scene import DASHES, Scene, Text
-from drawops.drawings.synth.typeface import OutlineFont, outline_fonts
+from drawops.drawings.synth.scene import DASHES, Point, Scene, Text
+from drawops.drawings.synth.typeface import OutlineFont
 
 PT = 72.0 / 25.4
 """Points in a millimetre."""
@@ -15,7 +15,7 @@ def pdf_bytes(scene: Scene, *, title: str = "") -> bytes:
     """The scene as a one-page PDF; equal scenes give equal bytes."""
     from reportlab.pdfgen.canvas import Canvas
 
-    for font in outline_fonts(scene.face):
+    for font in scene.face.fonts:
         _register(font)
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=(scene.width * PT, scene.height * PT), invariant=1)
@@ -46,13 +46,7 @@ def pdf_bytes(scene: Scene, *, title: str = "") -> bytes:
         canvas.drawPath(path, stroke=1, fill=0)
     canvas.setDash([])
     if scene.fills:
-        path = canvas.beginPath()
-        for fill in scene.fills:
-            path.moveTo(*fill.points[0])
-            for point in fill.points[1:]:
-                path.lineTo(*point)
-            path.close()
-        canvas.drawPath(path, stroke=0, fill=1)
+        canvas.drawPath(_path(canvas, [f.points for f in scene.fills], close=True), stroke=0, fill=1)
     for text in scene.texts:
         _write(canvas, text, scene)
     canvas.save()
@@ -60,9 +54,9 @@ def pdf_bytes(scene: Scene, *, title: str = "") -> bytes:
 
 
 def _write(canvas: Any, text: Text, scene: Scene) -> None:
-    sizes = {font.name: font.size for font in outline_fonts(scene.face)}
+    sizes = {font.name: font.size for font in scene.face.fonts}
     c, s = cos(radians(text.angle)), sin(radians(text.angle))
-    strokes = []
+    strokes, filled = [], []
     for run in text.layout.runs:
         if run.font:
             x, y = text.at(run.x * text.height, 0.0)
@@ -72,17 +66,24 @@ def _write(canvas: Any, text: Text, scene: Scene) -> None:
             item.textOut(run.text)
             canvas.drawText(item)
         else:
-            strokes += [
-                [text.at((run.x + px) * text.height, py * text.height) for px, py in line] for line in run.strokes
-            ]
+            for lines, found in ((run.strokes, strokes), (run.filled, filled)):
+                found += [[text.at((run.x + px) * text.height, py * text.height) for px, py in line] for line in lines]
     if strokes:
         canvas.setLineWidth(max(0.18, text.height * 0.09))
-        path = canvas.beginPath()
-        for line in strokes:
-            path.moveTo(*line[0])
-            for point in line[1:]:
-                path.lineTo(*point)
-        canvas.drawPath(path, stroke=1, fill=0)
+        canvas.drawPath(_path(canvas, strokes), stroke=1, fill=0)
+    if filled:
+        canvas.drawPath(_path(canvas, filled), stroke=0, fill=1)
+
+
+def _path(canvas: Any, lines: list[list[Point]], *, close: bool = False) -> Any:
+    path = canvas.beginPath()
+    for line in lines:
+        path.moveTo(*line[0])
+        for point in line[1:]:
+            path.lineTo(*point)
+        if close:
+            path.close()
+    return path
 
 
 def _register(font: OutlineFont) -> None:

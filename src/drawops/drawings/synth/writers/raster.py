@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from drawops.drawings.model import Image
 
-
-def render(pdf: bytes, dpi: float = 200.0) -> Image:
-    """The first page of a PDF as (H, W, 3) uint8 RGB."""
+def render(pdf: bytes, dpi: float = 200.0) -> NDArray[np.uint8]:
+    """The first page of a PDF as (H, W) uint8 grey."""
     import pypdfium2
 
     document = pypdfium2.PdfDocument(pdf)
@@ -16,12 +15,11 @@ def render(pdf: bytes, dpi: float = 200.0) -> Image:
         grey = document[0].render(scale=dpi / 72.0, grayscale=True).to_numpy()
     finally:
         document.close()
-    grey = grey.reshape(grey.shape[0], grey.shape[1])
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    return np.array(grey.reshape(grey.shape[0], grey.shape[1]), dtype=np.uint8)
 
 
-def write_png(path: Path, image: Image, dpi: float) -> None:
-    """A grey PNG that knows its resolution."""
+def write_png(path: Path, image: NDArray[np.uint8], dpi: float) -> None:
+    """(H, W) uint8 as a grey PNG that knows its resolution."""
     from PIL import Image as Pictures
 
-    Pictures.fromarray(image[:, :, 0]).save(path, dpi=(dpi, dpi), compress_level=3)
+    Pictures.fromarray(image).save(path, dpi=(dpi, dpi), compress_level=3)
