@@ -12,7 +12,8 @@ from drawops.evaluation import evaluate
 from drawops.evaluation.comparison import compare
 from drawops.evaluation.general import GENERAL_SEED, general_set, generated_drawing_set
 from drawops.evaluation.line_sets import open_line_set, pack
-from drawops.evaluation.recognise import SharedHeads, read_both, trunk_sha256
+from drawops.evaluation.recognise import SharedHeads, read_both
+from drawops.evaluation.trunk import trunk_sha256
 from drawops.ocr import Reading, Recogniser, base_recogniser
 from drawops.ocr.export import write_onnx
 from drawops.settings import load_settings, prepare_home
@@ -175,6 +176,30 @@ def test_readings_are_cached_by_model_and_line_set(base, line_set, tmp_path):
     )
     assert not called
     assert [r.text for r in again] == [r.text for r in first]
+
+
+def test_a_later_version_with_the_same_trunk_needs_only_its_head(base, without_sevens, tmp_path, monkeypatch):
+    lines = open_line_set(generated_drawing_set(tmp_path, 6))
+    cache = tmp_path / "cache"
+    first, _, _ = read_both(base.path, base.path, lines, cache=cache, threads=1)
+
+    def refuse(self, images):
+        raise AssertionError("the trunk was run again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Recogniser, "features", refuse)
+        new, old, shared = read_both(without_sevens, base.path, lines, cache=cache, threads=1)
+    assert shared and [r.text for r in old] == [r.text for r in first]
+    assert [r.text for r in new] == [r.text for r in Recogniser(without_sevens, threads=1).read(list(lines.images()))]
+
+
+def test_a_head_that_disagrees_with_its_exported_file_is_not_trusted(base, line_set, tmp_path, monkeypatch, caplog):
+    lines = open_line_set(line_set, origins=("new", "old"))
+    weight, bias = base.head()
+    monkeypatch.setattr(Recogniser, "head", lambda self: (weight, bias[::-1].copy()))
+    readings, _, _ = read_both(base.path, base.path, lines, cache=tmp_path / "cache", threads=1)
+    assert "its head on the shared trunk" in caplog.text
+    assert [r.text for r in readings] == [r.text for r in base.read(list(lines.images()))]
 
 
 def test_an_evaluation_compares_both_models_on_drawings_and_generated_lines(base, without_sevens, line_set, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
+import numpy as np
 
 from drawops.drawings.model import Image
 from drawops.evaluation import general, significance, text
@@ -265,7 +266,8 @@ def png_base64(image: Image, *, height: int = 48, max_width: int = 640) -> str:
     h, w = image.shape[:2]
     scale = min(1.0, height / h, max_width / w)
     if scale < 1:
-        image = cv2.resize(image, (max(1, round(w * scale)), max(1, round(h * scale))), interpolation=cv2.INTER_AREA)
+        size = max(1, round(w * scale)), max(1, round(h * scale))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     grey = bool((image == image[:, :, :1]).all())
     data = cv2.imencode(".png", image[:, :, 0] if grey else image[:, :, ::-1])[1]
     return base64.b64encode(data.tobytes()).decode("ascii")

@@ -9,25 +9,23 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drawops.evaluation.line_sets import LineSet
+from drawops.evaluation.trunk import Floats, image_chunks, trunk_features, trunk_sha256
 
 if TYPE_CHECKING:
     from drawops.ocr.recogniser import Reading, Recogniser
 
 logger = logging.getLogger(__name__)
 
-CHUNK_LINES = 64
 SAMPLE_LINES = 24
 SCORE_TOLERANCE = 1e-3
 
-Floats = NDArray[np.float32]
 OnLines = Callable[[int, int], None]
 """Called with (lines done, lines in all)."""
 
@@ -37,25 +35,10 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def trunk_sha256(onnx: Path) -> str:
-    """Hash of everything in the model but the weight and bias of its CTC head."""
-    from drawops.ocr.model_files import head_of, load_onnx
-
-    model = load_onnx(onnx)
-    head = head_of(model)
-    digest = hashlib.sha256()
-    for tensor in sorted(model.graph.initializer, key=lambda t: t.name):
-        if tensor.name not in (head.weight, head.bias):
-            digest.update(tensor.SerializeToString(deterministic=True))
-    for node in model.graph.node:
-        digest.update(node.SerializeToString(deterministic=True))
-    return digest.hexdigest()
-
-
 def read_both(
     candidate: Path, champion: Path, lines: LineSet, *, cache: Path, threads: int = 0, on_lines: OnLines | None = None
 ) -> "tuple[list[Reading], list[Reading], bool]":
-    """Readings of both models (ONNX files), and whether they came from one run of a shared trunk.
+    """Readings of both models (ONNX files), and whether the two have the same trunk, which then was run once.
 
     Readings are cached by (model hash, line set hash), so a champion is run once on a set, not at every evaluation.
     """
@@ -63,52 +46,55 @@ def read_both(
 
     hashes = [file_sha256(candidate), file_sha256(champion)]
     files = dict(zip(hashes, (candidate, champion), strict=True))
+    trunks = {h: trunk_sha256(path) for h, path in files.items()}
     found = {h: _load(cache, h, lines) for h in files}
-    missing = {h: Recogniser(files[h], threads=threads) for h, readings in found.items() if readings is None}
-    shared = len(missing) == 2 and trunk_sha256(candidate) == trunk_sha256(champion)
-    if shared:
-        together = _read_with_one_trunk(list(missing.values()), lines, on_lines)
-        if together is None:
-            shared = False
-        else:
-            found |= dict(zip(missing, together, strict=True))
-    if not shared:
-        for done, (sha256, recogniser) in enumerate(missing.items()):
-            found[sha256] = _read(recogniser, lines, on_lines, done * len(lines), len(missing) * len(lines))
-    for sha256 in missing:
-        _save(cache, sha256, lines, found[sha256] or [])
-    return found[hashes[0]] or [], found[hashes[1]] or [], shared
+    missing = [h for h, readings in found.items() if readings is None]
+    groups = [[h for h in missing if trunks[h] == trunk] for trunk in dict.fromkeys(trunks[h] for h in missing)]
+    for done, group in enumerate(groups):
+        models = [Recogniser(files[h], threads=threads) for h in group]
+        report = _scaled(on_lines, done * len(lines), len(groups) * len(lines))
+        readings = _read_by_heads(models, trunks[group[0]], lines, cache, report)
+        if readings is None:
+            readings = [_read(model, lines, report) for model in models]
+        for sha256, new in zip(group, readings, strict=True):
+            found[sha256] = new
+            _save(cache, sha256, lines, new)
+    return found[hashes[0]] or [], found[hashes[1]] or [], len(set(trunks.values())) == 1
 
 
-def _read(recogniser: "Recogniser", lines: LineSet, on_lines: OnLines | None, done: int, total: int) -> "list[Reading]":
+def _scaled(on_lines: OnLines | None, done: int, total: int) -> Callable[[int], None]:
+    return lambda lines: on_lines(done + lines, total) if on_lines else None
+
+
+def _read(model: "Recogniser", lines: LineSet, report: Callable[[int], None]) -> "list[Reading]":
     readings: list[Reading] = []
-    for chunk in _chunks(lines):
-        readings += recogniser.read(chunk)
-        if on_lines:
-            on_lines(done + len(readings), total)
+    for chunk in image_chunks(lines):
+        readings += model.read(chunk)
+        report(len(readings))
     return readings
 
 
-def _read_with_one_trunk(
-    models: "Sequence[Recogniser]", lines: LineSet, on_lines: OnLines | None
+def _read_by_heads(
+    models: "Sequence[Recogniser]", trunk: str, lines: LineSet, cache: Path, report: Callable[[int], None]
 ) -> "list[list[Reading]] | None":
-    """Readings of each model from the first one's trunk; None when a sample differs from the full exported files."""
+    """Readings of models with one trunk; None when a sample differs from what the full exported files read."""
     heads = SharedHeads([m.head() for m in models])
     readings: list[list[Reading]] = [[] for _ in models]
-    for chunk in _chunks(lines):
-        for features in _grouped(models[0].features(chunk)):
+    for chunk in trunk_features(models[0], trunk, lines, cache):
+        first = not readings[0]
+        for features in _grouped(chunk):
             for model, found, paths in zip(models, readings, heads.best_paths(features), strict=True):
                 found += [_decode(classes, scores, model.charset) for classes, scores in paths]
-        if len(readings[0]) == len(chunk) and not _sample_agrees(models, readings, chunk):
+        if first and not _sample_agrees(models, readings, lines):
             return None
-        if on_lines:
-            on_lines(len(readings[0]), len(lines))
+        report(len(readings[0]))
     return readings
 
 
-def _sample_agrees(models: "Sequence[Recogniser]", readings: "list[list[Reading]]", chunk: Sequence[Any]) -> bool:
+def _sample_agrees(models: "Sequence[Recogniser]", readings: "list[list[Reading]]", lines: LineSet) -> bool:
+    sample = list(lines.images(range(min(SAMPLE_LINES, len(readings[0])))))
     for model, found in zip(models, readings, strict=True):
-        for full, ours in zip(model.read(chunk[:SAMPLE_LINES]), found, strict=False):
+        for full, ours in zip(model.read(sample), found, strict=False):
             if full.text != ours.text or abs(full.score - ours.score) > SCORE_TOLERANCE:
                 logger.warning("%s reads %r, its head on the shared trunk %r", model.path, full.text, ours.text)
                 return False
@@ -174,12 +160,6 @@ def _decode(classes: NDArray[np.int64], scores: Floats, charset: Sequence[str]) 
     return Reading(
         "".join(charset[c - 1] for c in classes[starts]), float(scores[starts].mean()) if len(starts) else 0.0
     )
-
-
-def _chunks(lines: LineSet) -> Iterator[list[Any]]:
-    images = lines.images()
-    while chunk := list(islice(images, CHUNK_LINES)):
-        yield chunk
 
 
 def _grouped(features: Sequence[Floats], frames: int = 512) -> Iterator[list[Floats]]:

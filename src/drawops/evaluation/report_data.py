@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import cv2
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from drawops.drawings.model import Image
@@ -31,7 +32,8 @@ def picture(image: Image, *, max_side: int = 1400, quality: int = 82) -> str:
     h, w = image.shape[:2]
     scale = min(1.0, max_side / max(h, w))
     if scale < 1:
-        image = cv2.resize(image, (max(1, round(w * scale)), max(1, round(h * scale))), interpolation=cv2.INTER_AREA)
+        size = max(1, round(w * scale)), max(1, round(h * scale))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     if (image == image[:, :, :1]).all():
         data, kind = cv2.imencode(".png", image[:, :, 0] & 0xF0 | image[:, :, 0] >> 4)[1], "png"  # 16 greys are enough
     else:
