@@ -57,6 +57,22 @@ def test_text_that_only_reads_downwards_is_read_downwards(reader):
     assert lines["Drawing number"].angle == pytest.approx(-90, abs=2)
 
 
+def test_short_vertical_text_is_read_upwards(reader):
+    lines = read(reader, sheet(("16", 200, 200, 90), ("5", 500, 200, 90), ("38", 200, 500, 0), ("6", 500, 500, 0)))
+    assert {text: round(line.angle) for text, line in lines.items()} == {"16": 90, "5": 90, "38": 0, "6": 0}
+
+
+def test_holes_and_centre_marks_are_not_characters(reader):
+    picture = Picture.fromarray(sheet(("2 x 45", 400, 100, 0), ("M6", 200, 100, 0)))
+    pen = ImageDraw.Draw(picture)
+    for x in (150, 300, 450, 600):
+        pen.ellipse((x - 14, 286, x + 14, 314), outline="black", width=2)
+        pen.ellipse((x - 14, 486, x + 14, 514), outline="black", width=2)
+        pen.line((x - 22, 500, x + 22, 500), fill="black", width=2)
+        pen.line((x, 478, x, 522), fill="black", width=2)
+    assert set(read(reader, np.asarray(picture))) == {"2 x 45", "M6"}
+
+
 def test_a_frame_around_the_text_is_not_read(reader):
     image = sheet(("25.4", 300, 200, 0))
     picture = Picture.fromarray(image)

@@ -35,12 +35,19 @@ class _Parts:
 
 @dataclass(frozen=True)
 class Fitted:
-    """`crop` is (H, W, 3) uint8 RGB, upright in the box's reading direction. `standing` says whether a character
-    stands free in it: the head of an arrow is found as text too, but hangs on its line."""
+    """`crop` is (H, W, 3) uint8 RGB, upright in the box's reading direction. `ink` is (width, height) in pixels of
+    the free-standing characters in it, None without any: the head of an arrow is found as text too, but hangs on
+    its line."""
 
     box: Box
     crop: Image
-    standing: bool
+    ink: tuple[float, float] | None
+
+    @property
+    def aspect(self) -> float:
+        """Width by height of the ink; of the box where no character stands free."""
+        width, height = self.ink or (self.box.length, self.box.height)
+        return width / max(height, 1.0)
 
 
 def fit(image: Image, box: Box) -> Fitted:
@@ -59,15 +66,20 @@ def fit(image: Image, box: Box) -> Fitted:
     paper, parts = _ink(window)
     letters = _letters(parts, left, top, right, bottom)
     new_left, new_top, new_right, new_bottom = left, top, right, bottom
+    ink = None
     if letters.any():
-        new_left, new_top, new_right, new_bottom = _grown(parts, letters, left, top, right, bottom)
+        low, up, high, down = _grown(parts, letters)
+        margin = MARGIN * (down - up)
+        new_left, new_right = min(left, low - margin), max(right, high + margin)
+        new_top, new_bottom = min(top, up - margin), max(bottom, down + margin)
+        ink = (high - low, down - up)
     x0, x1 = max(0, round(new_left)), min(columns, round(new_right))
     y0, y1 = max(0, round(new_top)), min(rows, round(new_bottom))
     clean = _without_lines(window, parts, paper, (left, top, right, bottom))
     along, across = box.axes
     centre = np.array([box.x, box.y]) + along * ((x0 + x1) / 2 - columns / 2) + across * ((y0 + y1) / 2 - rows / 2)
     fitted = replace(box, x=float(centre[0]), y=float(centre[1]), length=float(x1 - x0), height=float(y1 - y0))
-    return Fitted(fitted, np.ascontiguousarray(clean[y0:y1, x0:x1]), bool(letters.any()))
+    return Fitted(fitted, np.ascontiguousarray(clean[y0:y1, x0:x1]), ink)
 
 
 def _ink(window: Image) -> tuple[NDArray[np.uint8], _Parts]:
@@ -88,13 +100,17 @@ def _letters(parts: _Parts, left: float, top: float, right: float, bottom: float
     x, y = (parts.left + parts.right) / 2, (parts.top + parts.bottom) / 2
     size = np.maximum(parts.widths, parts.heights)
     inside = (x > left) & (x < right) & (y > top) & (y < bottom)
-    return inside & (parts.heights < 1.1 * height) & (parts.heights > 0.3 * height) & (size < 1.5 * height)
+    return (
+        inside
+        & (parts.heights < 1.1 * height)
+        & (parts.heights > 0.2 * height)
+        & (size > 0.3 * height)
+        & (size < 1.5 * height)
+    )
 
 
-def _grown(
-    parts: _Parts, letters: NDArray[np.bool_], left: float, top: float, right: float, bottom: float
-) -> tuple[float, float, float, float]:
-    """The edges of the box after taking in the characters that it cuts or that follow closely."""
+def _grown(parts: _Parts, letters: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """Edges of the ink of `letters` and of the characters that the box cuts or that follow closely."""
     tall = float(np.percentile(parts.heights[letters], 75))
     row_top, row_bottom = float(np.median(parts.top[letters])), float(np.median(parts.bottom[letters]))
     # A character stands on the same row, is about as high as the others, and not a line of the drawing.
@@ -114,9 +130,7 @@ def _grown(
             break
         taken |= more
         low, high = min(low, float(parts.left[more].min())), max(high, float(parts.right[more].max()))
-    margin = MARGIN * tall
-    up, down = float(parts.top[taken].min()), float(parts.bottom[taken].max())
-    return min(left, low - margin), min(top, up - margin), max(right, high + margin), max(bottom, down + margin)
+    return low, float(parts.top[taken].min()), high, float(parts.bottom[taken].max())
 
 
 def _without_lines(

@@ -20,7 +20,8 @@ from drawops.settings import Settings
 MIN_SCORE = 0.5
 SURE = 0.9  # a reading at least this good, the right way round by convention, is not questioned
 OVERWHELMING = 8  # how many times smaller the doubt (1 - score) of the other way round must be to win
-SHAPES = frozenset("0Oo○+-—=一二十申中口日田回工丨|/\\.,'、…·:")  # holes, marks and strokes are read as these
+MARKS = frozenset("+-—=|/\\.,'、…·:>⊕丨")  # a stroke or a centre mark of the drawing is read as one of these
+HOLES = frozenset("0Oo○〇申中口日田回十一二工")  # circles and rectangles
 SQUARE = 1.5  # below this aspect the longer side does not tell the reading direction
 
 
@@ -48,8 +49,7 @@ class Reader:
             for line, reading in _without_doubles(found, readings)
             if reading.score >= MIN_SCORE
             and (text := _tidy(reading.text))
-            and (len(text) > 1 or line.standing)
-            and not _is_shape(text, reading.score, line.box.height / usual)
+            and not _is_shape(text, reading.score, line, usual)
         ]
 
     def _other_ways_round(
@@ -60,27 +60,44 @@ class Reader:
         A drawing is read from the bottom or from the right, so the convention decides and not confidence alone:
         a reader is sure of 09 where ⌀60 stands on its head.
         """
-        doubtful = [i for i, line in enumerate(found) if line.standing and readings[i].score < SURE]
+        lying = {i for i, line in enumerate(found) if _lies_on_its_side(line, readings[i].text)}
+        doubtful = [i for i, line in enumerate(found) if line.ink and (readings[i].score < SURE or i in lying)]
         turned = []
         for i in doubtful:
             box = found[i].box
             turned.append(fit(image, box.turned(180.0 if box.length > SQUARE * box.height else 90.0)))
         found, readings = list(found), list(readings)
         for i, other, reading in zip(doubtful, turned, self.recogniser.read([t.crop for t in turned]), strict=True):
-            as_long = len(reading.text.strip()) >= len(readings[i].text.strip())
-            if as_long and (1 - reading.score) * OVERWHELMING < 1 - readings[i].score:
+            if len(reading.text.strip()) < len(readings[i].text.strip()):
+                continue
+            stands = i in lying and not _lies_on_its_side(other, reading.text) and reading.score > MIN_SCORE
+            if stands or (1 - reading.score) * OVERWHELMING < 1 - readings[i].score:
                 found[i], readings[i] = other, reading
         return found, readings
 
 
 def _tidy(text: str) -> str:
     """Normalised; what can only be a degree sign where it stands becomes one."""
-    return re.sub(r"(?<=\d)。", "°", normalise(text))
+    return re.sub(r"(?<=\d)。", "°", normalise(text)).replace("℃", "°C")
 
 
-def _is_shape(text: str, score: float, relative_height: float) -> bool:
-    """Is it a hole or a stroke of the drawing rather than a character? Judged by how sure and how large it is."""
-    return text in SHAPES and not (score > 0.9 and 0.6 < relative_height < 1.5)
+def _is_shape(text: str, score: float, line: Fitted, usual_height: float) -> bool:
+    """Is a single character a hole, a stroke or an arrow of the drawing?"""
+    if len(text) != 1 or (line.ink and text not in MARKS and text not in HOLES):
+        return False
+    if not line.ink or text in MARKS:
+        return True
+    round_zero = text in "0Oo○〇" and line.aspect > 0.85  # a figure is narrower than a circle
+    return round_zero or score < 0.9 or not 0.6 < line.box.height / usual_height < 1.5
+
+
+def _lies_on_its_side(line: Fitted, text: str) -> bool:
+    """Does the ink of a short text say that it was read across its lines? Two characters are wider than high,
+    one is higher than wide."""
+    count = len(text.strip())
+    return bool(line.ink) and (
+        (count >= 2 and line.aspect < 0.9) or (count == 1 and line.aspect > 1.15 and text not in "MWmw")
+    )
 
 
 def _by_convention(box: Box) -> Box:
