@@ -27,14 +27,16 @@ def open_client(settings: Settings) -> "MlflowClient":
     quieten()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
+    from sqlalchemy.exc import SQLAlchemyError
 
     settings.home.mkdir(parents=True, exist_ok=True)
     uri = settings.mlflow_uri
     try:
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.get_experiment_by_name(EXPERIMENT)
-    except (MlflowException, OSError) as exc:
-        raise Unavailable(f"MLflow at {uri} does not answer: {exc}. Check DRAWOPS_MLFLOW.") from exc
+    except (MlflowException, SQLAlchemyError, OSError) as exc:
+        reason = str(getattr(exc, "orig", None) or exc).strip().rstrip(".")
+        raise Unavailable(f"MLflow at {uri} does not answer: {reason}. Check DRAWOPS_MLFLOW.") from exc
     return client
 
 

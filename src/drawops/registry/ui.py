@@ -13,7 +13,7 @@ from drawops.errors import SettingsError, Unavailable
 from drawops.registry.tracking import artifact_root
 from drawops.settings import Settings, child_environment
 
-START_TIMEOUT_S = 90
+START_TIMEOUT_S = 300  # 13 s of CPU, which can take minutes on a busy machine; one that dies is noticed at once
 
 
 def page_of(settings: Settings, address: str) -> str:

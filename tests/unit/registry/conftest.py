@@ -22,7 +22,10 @@ def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, empty_mlflow: Path) -> Settings:
+def settings(tmp_path: Path, empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    base = tmp_path / "base.onnx"
+    base.write_bytes(b"stands for the 21 MB of the base model")
+    monkeypatch.setattr("drawops.registry.register.base_recogniser", lambda: base)
     settings = prepare_home(Settings(home=tmp_path / "图纸 home"))
     shutil.copyfile(empty_mlflow, settings.home / "mlflow.db")
     return settings

@@ -79,8 +79,10 @@ def evaluation(*, champion: float, candidate: float, lost: int, gained: int) -> 
 # ---- the base model --------------------------------------------------------------------------------------------
 
 
-def test_a_fresh_home_serves_the_base_model(registry: ModelRegistry) -> None:
-    base = registry.get("base")
+def test_a_fresh_home_serves_the_base_model(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drawops.registry.register.base_recogniser", base_recogniser)
+    registry = ModelRegistry(settings)
+    base = registry.ensure_base()
     assert (base.label, base.status, base.mode, base.aliases) == ("v1.0", "Deployed", "base", ("champion",))
     assert registry.get("champion") == base
     assert sha256_of(registry.fetch("base") / "inference.onnx") == sha256_of(base_recogniser())
@@ -420,6 +422,12 @@ def test_missing_files_are_named(registry: ModelRegistry) -> None:
 def test_an_mlflow_that_does_not_answer_is_named(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, mlflow="http://127.0.0.1:9")
     with pytest.raises(Unavailable, match="http://127.0.0.1:9 does not answer.*DRAWOPS_MLFLOW"):
+        ModelRegistry(settings).list()
+
+
+def test_a_damaged_mlflow_database_is_named(settings: Settings) -> None:
+    (settings.home / "mlflow.db").write_text("this is a text of some length and not a database " * 20, encoding="utf-8")
+    with pytest.raises(Unavailable, match="mlflow.db does not answer: file is not a database"):
         ModelRegistry(settings).list()
 
 
