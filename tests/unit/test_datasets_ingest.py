@@ -132,6 +132,21 @@ def test_label_files_and_families_beside_the_drawings_are_taken(drawings: Path, 
     assert [(c.file, c.action) for c in result.cleaning] == [("零件 1.pdf", "labels normalised")]
 
 
+def test_text_that_lacks_its_drawn_symbol_is_no_label(tmp_path: Path, home: Settings) -> None:
+    canvas = Canvas(str(tmp_path / "a.pdf"), pagesize=(400, 300))
+    canvas.rect(10, 10, 380, 280)
+    canvas.drawString(50, 150, "12.5")
+    canvas.circle(44, 154, 4)
+    canvas.drawString(50, 100, "R5")
+    canvas.save()
+    result = ingest([tmp_path / "a.pdf"], "parts", settings=home)
+    assert result.version is not None
+    assert [line.text for line in result.version.drawings[0].pages[0].lines] == ["R5"]
+    assert [(c.action, c.reason) for c in result.cleaning] == [
+        ("labels dropped", "1 beside a symbol that is drawn as lines: 12.5")
+    ]
+
+
 def test_a_rescan_is_a_near_duplicate_but_another_part_on_the_same_form_is_not(drawings: Path, home: Settings) -> None:
     from drawops.drawings import open_drawing
 

@@ -140,6 +140,19 @@ def test_a_symbol_that_is_drawn_as_lines_parts_the_text_around_it(tmp_path: Path
     assert [line.text for line in open_drawing(path).page(0).lines] == ["4x", "12", "4x 12"]
 
 
+def test_text_beside_a_symbol_that_is_drawn_as_lines_is_marked_as_partial(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    canvas = Canvas(str(path), pagesize=(300, 200))
+    for x, y in ((50, 150), (50, 100), (50, 50)):
+        canvas.drawString(x, y, "12.5")
+    canvas.circle(44, 154, 4)  # ⌀12.5, say
+    canvas.line(40, 146, 48, 162)
+    canvas.line(47, 90, 47, 125)  # an extension line beside it is no symbol
+    canvas.line(20, 54, 48, 54)  # nor is a dimension line
+    canvas.save()
+    assert [line.kind for line in open_drawing(path).page(0).lines] == ["partial", "", ""]
+
+
 def test_an_invisible_text_layer_is_no_ground_truth(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     canvas = Canvas(str(path), pagesize=(300, 200))

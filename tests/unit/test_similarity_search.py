@@ -17,7 +17,9 @@ WHITE = 255
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+    folder = tmp_path_factory.getbasetemp() / "network"  # exported once for all modules
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture

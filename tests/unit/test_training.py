@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -211,8 +210,8 @@ from pathlib import Path
 from drawops.ocr.model_files import base_recogniser
 from drawops.training import TrainConfig, train
 line_set, out, cache, mode = sys.argv[1:]
-epochs = 4 if mode == "incremental" else 2
-config = TrainConfig(mode=mode, epochs=epochs, batch_size=8, threads=1, checkpoint_s=0.01)
+epochs = 10 if mode == "incremental" else 2
+config = TrainConfig(mode=mode, epochs=epochs, batch_size=4, threads=1, checkpoint_s=0.001)
 train(Path(line_set), base_recogniser(), Path(out), config, cache=Path(cache),
       on_progress=lambda p: print(p.phase, p.step, flush=True))
 """
@@ -221,7 +220,7 @@ train(Path(line_set), base_recogniser(), Path(out), config, cache=Path(cache),
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["incremental", "full"])
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(mode: str, tmp_path: Path):
-    line_set = build_line_set(tmp_path / "lines", new=16, old=4, val=2)
+    line_set = build_line_set(tmp_path / "lines", new=6, old=2, val=1)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
 
     def command(out: str) -> list[str]:
@@ -234,15 +233,14 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(mode: str, tmp_path
     for line in child.stdout:
         if line.startswith("train"):
             steps = int(line.split()[1])
-        if steps >= 3:  # in the middle of an epoch
-            time.sleep(0.05)
+        if steps >= 3:  # in the middle of an epoch, the second one in full mode
             child.send_signal(signal.SIGKILL)
             break
     assert child.wait() == -signal.SIGKILL
     assert (tmp_path / "killed/checkpoint/state.npz").is_file()
     resumed = subprocess.run(command("killed"), env=environment, check=True, capture_output=True, text=True)
     first = next(int(line.split()[1]) for line in resumed.stdout.splitlines() if line.startswith("train"))
-    assert first > 2, "it should not have begun anew"
+    assert first > 1, "it should not have begun anew"
     assert (tmp_path / "killed/inference.onnx").read_bytes() == (tmp_path / "whole/inference.onnx").read_bytes()
 
 

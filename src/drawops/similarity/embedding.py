@@ -1,26 +1,61 @@
-"""A silhouette becomes a vector."""
+"""A view becomes a vector of 256 numbers.
+
+Four descriptors, each centred, projected and brought to a set length, then set side by side:
+
+* EfficientNet-lite0 (ImageNet) on the upright picture and its mirror image, the mean of both;
+* Fourier spectra of the outline;
+* Fourier spectra over the angle, ring by ring;
+* proportions.
+
+Centres and projections were fitted on generated shapes by `python -m drawops.similarity.fit` and ship as
+`projection.npz`.
+"""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from drawops.similarity import lite0
-from drawops.similarity.shape import Mask, View
+from drawops.similarity.descriptors import contour_spectrum, figure, global_numbers, polar_spectrum, upright
+from drawops.similarity.shape import View
 
-_BATCH = 16
+PROJECTION_FILE = Path(__file__).with_name("projection.npz")
+# name, length of the descriptor, length after projection, weight in the cosine
+BLOCKS = (
+    ("lite0", lite0.DIM, 128, 1.0),
+    ("contour", 288, 64, 1.0),
+    ("polar", 260, 48, 0.6),
+    ("global", 19, 16, 0.3),
+)
+_BATCH = 8
+
+
+Descriptors = dict[str, NDArray[np.floating]]
 
 
 class Embedder:
-    """EfficientNet-lite0 on the filled silhouette. `version` names everything that decides the numbers."""
+    """`version` names everything that decides the numbers: raise it with any change of them."""
 
-    version = "lite0-1"
-    dim = lite0.DIM
+    version = "shape-1"
+    dim = sum(block[2] for block in BLOCKS)
 
     def __init__(self, cache: Path, *, threads: int = 0) -> None:
         """`cache` keeps the exported network; `threads` of 0 lets ONNX Runtime choose."""
+        self._describer = Describer(cache, threads=threads)
+
+    def embed(self, views: Sequence[View]) -> NDArray[np.float32]:
+        """(N, 256) float32, each row of length 1."""
+        return join(self._describer.describe(views))
+
+
+class Describer:
+    """The descriptors of views, as they are before projection."""
+
+    def __init__(self, cache: Path, *, threads: int = 0) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -29,22 +64,35 @@ class Embedder:
             str(lite0.onnx_file(cache)), options, providers=["CPUExecutionProvider"]
         )
 
-    def embed(self, views: Sequence[View]) -> NDArray[np.float32]:
-        """(N, dim) float32, each row of length 1."""
-        rows = [np.empty((0, self.dim), np.float32)]
+    def describe(self, views: Sequence[View]) -> Descriptors:
+        """{name: (N, length)}."""
+        rows: dict[str, list[Any]] = {name: [np.empty((0, length))] for name, length, _, _ in BLOCKS}
         for i in range(0, len(views), _BATCH):
-            batch = np.stack([square(view.silhouette, lite0.SIDE) for view in views[i : i + _BATCH]])
-            rows.append(self._session.run(None, {"silhouettes": batch})[0])
-        vectors = np.concatenate(rows)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+            figures = [figure(view) for view in views[i : i + _BATCH]]
+            pictures = np.stack([upright(f) for f in figures])
+            both = np.concatenate([pictures, pictures[:, ::-1]])  # symmetric parts have no upper side
+            features = self._session.run(None, {"silhouettes": both})[0]
+            rows["lite0"].append((features[: len(figures)] + features[len(figures) :]) / 2)
+            rows["contour"].append(np.stack([contour_spectrum(f) for f in figures]))
+            rows["polar"].append(np.stack([polar_spectrum(f) for f in figures]))
+            rows["global"].append(np.stack([global_numbers(f) for f in figures]))
+        return {name: np.concatenate(parts) for name, parts in rows.items()}
 
 
-def square(mask: Mask, side: int, *, margin: float = 0.08) -> NDArray[np.float32]:
-    """The mask in the middle of a (side, side) square, 0 to 1, its longer side filling it but for the margin."""
-    height, width = mask.shape
-    full = max(1, round(max(height, width) * (1 + 2 * margin)))
-    top, left = (full - height) // 2, (full - width) // 2
-    padded = cv2.copyMakeBorder(mask, top, full - height - top, left, full - width - left, cv2.BORDER_CONSTANT, value=0)
-    shrink = full > side
-    resized = cv2.resize(padded, (side, side), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
-    return resized.astype(np.float32) / 255
+def join(descriptors: Descriptors, *, only: str | None = None) -> NDArray[np.float32]:
+    """Descriptors projected, weighted and set side by side (or one of them alone): (N, 256), rows of length 1."""
+    projection = _projection()
+    parts = []
+    for name, _, _, weight in BLOCKS:
+        if only in (None, name):
+            part = (descriptors[name] - projection[f"{name}_mean"]) @ projection[f"{name}_axes"]
+            length = np.linalg.norm(part, axis=1, keepdims=True)
+            parts.append(np.sqrt(weight) * part / np.maximum(length, 1e-9))
+    vectors = np.concatenate(parts, axis=1).astype(np.float32)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+@cache
+def _projection() -> dict[str, NDArray[np.float32]]:
+    with np.load(PROJECTION_FILE) as stored:
+        return {name: stored[name].astype(np.float32) for name in stored.files}

@@ -23,6 +23,7 @@ Mask = NDArray[np.uint8]
 """(H, W) uint8, 0 or 255."""
 
 _WORK_SIDE = 2000  # pixels of the longer side at which shapes are looked for
+_PICTURE_SIDE = 1700  # up to this size a picture without frame is one view, however many pieces it has
 _MAX_VIEWS = 12
 _INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below pale thin lines
 _BOX = 7  # pixels over which the weight of a line is measured; no outline is wider at the working size
@@ -62,7 +63,8 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
         return []
     outlines = _heavy_lines(darkness, sheet)
     if frame is None and outlines is sheet:  # a symbol, a sketch, a silhouette: all of it is shape
-        return _views(_fill(sheet), sheet, scale, gap=max(sheet.shape) // 12)
+        apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
+        return _views(_fill(sheet), sheet, scale, gap=apart)
     solid = _solid(outlines)
     if _extent(solid) < 0.1 * _extent(outlines):  # nothing closed: the drawn lines are the shape
         solid = outlines
@@ -121,7 +123,8 @@ def _drawing_area(ink: Mask) -> Mask | None:
             continue  # no rectangle with a corner or an edge taken off
         area = np.zeros_like(ink)
         cv2.drawContours(area, [contour], -1, 255, cv2.FILLED)
-        if _has_cells_outside(area, stats, labels, outside):
+        drawn = cv2.countNonZero(ink & area) > 0.01 * cv2.countNonZero(ink)
+        if drawn and _has_cells_outside(area, stats, labels, outside):
             return area
     return None
 
@@ -188,8 +191,9 @@ def _fill(ink: Mask) -> Mask:
     return _binary(padded[1:-1, 1:-1] != 128)
 
 
-def _views(solid: Mask, outlines: Mask, scale: float, *, gap: int) -> list[View]:
-    near = cv2.dilate(solid, np.ones((max(3, gap), max(3, gap)), np.uint8))
+def _views(solid: Mask, outlines: Mask, scale: float, *, gap: int | None) -> list[View]:
+    """The pieces of `solid`, those nearer to each other than `gap` together; all together with None."""
+    near = np.full_like(solid, 255) if gap is None else cv2.dilate(solid, np.ones((max(3, gap),) * 2, np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(near)
     found = []
     for label in range(1, count):

@@ -1,0 +1,52 @@
+"""Commands: bench …."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from drawops.cli._output import AsJson, print_json, print_table, writing_settings
+
+bench = typer.Typer(help="Measure on your own files.", no_args_is_help=True)
+
+
+class Classes(StrEnum):
+    folder = "folder"
+    prefix = "prefix"
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(bench, name="bench")
+
+
+@bench.callback()
+def _group() -> None:
+    pass
+
+
+@bench.command()
+def retrieval(
+    folder: Annotated[Path, typer.Argument(help="Pictures or drawings of known classes.")],
+    classes: Annotated[
+        Classes, typer.Option(help="The class of a file is its folder, or its name before the last '-'.")
+    ] = Classes.folder,
+    turns: Annotated[bool, typer.Option("--turns", help="Turn and mirror each picture at random first.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the random turns.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """How often shapes of the same class are found, for each kind of vector."""
+    from drawops.similarity.benchmark import benchmark
+
+    cache = writing_settings().cache
+    scores = benchmark(folder, classes=classes.value, cache=cache, turns=turns, seed=seed)
+    if as_json:
+        print_json([s.to_dict() for s in scores])
+        return
+    print_table(
+        ("vector", "bull's-eye %", "mAP %", "recall@10 %", "hit@1 %", "ms/image"),
+        (
+            (s.vector, *(f"{v:.1f}" for v in (s.bulls_eye, s.mean_ap, s.recall_at_10, s.hit_at_1, s.ms_per_image)))
+            for s in scores
+        ),
+    )
