@@ -23,6 +23,7 @@ from drawops.settings import Settings, child_environment, prepare_home
 _POLL_S = 0.05
 _START_S = 10.0
 _GRACE_S = 5.0  # between asking a run to end and ending it
+_CLOCK_S = 5.0  # start times are told from the boot time, which moves when the clock is set right
 _LOG_TAIL_LINES = 8
 
 
@@ -160,7 +161,8 @@ class LocalRunner:
         if process_of is None:  # being started, or its submitter was killed in that moment
             return datetime.now(UTC) - datetime.fromisoformat(request["created"]) < timedelta(seconds=_START_S)
         # The start time tells our child from a later process that was given the same pid.
-        return _start_time(process_of["pid"]) == process_of["started"]
+        started = _start_time(process_of["pid"])
+        return started is not None and abs(started - process_of["started"]) < _CLOCK_S
 
 
 def code_version() -> str:
@@ -199,7 +201,7 @@ def _kill_group(request: Mapping[str, Any], sign: signal.Signals) -> None:
     for process in psutil.process_iter():
         with suppress(ProcessLookupError, PermissionError, psutil.Error):
             # A session keeps its id after its first process has ended; only members started after it are ours.
-            if os.getsid(process.pid) == process_of["pid"] and process.create_time() >= process_of["started"]:
+            if os.getsid(process.pid) == process_of["pid"] and process.create_time() > process_of["started"] - _CLOCK_S:
                 os.kill(process.pid, sign)
 
 
