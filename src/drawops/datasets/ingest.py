@@ -24,6 +24,7 @@ from drawops.datasets.store import DatasetStore, check_name
 from drawops.datasets.text import normalise
 from drawops.drawings import Image, Page, TextLine, find_files, open_drawing
 from drawops.drawings.cleaning import Change, clean, move_lines
+from drawops.drawings.symbols import PARTIAL
 from drawops.errors import InputRefused
 from drawops.settings import Settings
 from drawops.storage import ObjectStore, open_store
@@ -31,7 +32,7 @@ from drawops.storage import ObjectStore, open_store
 logger = logging.getLogger(__name__)
 
 # Part of a record's key: raise it when reading or cleaning changes, and drawings are prepared anew.
-PREPARATION = 1
+PREPARATION = 2
 
 Progress = Callable[[int, int, str], None]
 """(files done, files in all, name of the file that was done)."""
@@ -164,8 +165,11 @@ def store_page(store: ObjectStore, key: str, image: Image) -> None:
 
 def labelled(lines: Iterable[TextLine], width: int, height: int) -> tuple[list[LabelledLine], list[tuple[str, str]]]:
     """Normalised labels of a page of this size, and (action, reason) for what was changed or left out."""
-    kept, respelt, outside = [], [], []
+    kept, respelt, outside, partial = [], [], [], []
     for line in lines:
+        if line.kind == PARTIAL:
+            partial.append(line.text)
+            continue
         text = normalise(line.text)
         x, y = np.mean(line.quad, axis=0)
         if not text or not (0 <= x < width and 0 <= y < height):
@@ -180,6 +184,8 @@ def labelled(lines: Iterable[TextLine], width: int, height: int) -> tuple[list[L
         notes.append(("labels normalised", f"{len(respelt)}: {_some(respelt)}"))
     if outside:
         notes.append(("labels dropped", f"{len(outside)} empty or outside the page: {_some(outside)}"))
+    if partial:
+        notes.append(("labels dropped", f"{len(partial)} beside a symbol that is drawn as lines: {_some(partial)}"))
     return kept, notes
 
 

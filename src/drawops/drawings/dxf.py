@@ -31,6 +31,7 @@ from drawops.drawings.dxf_text import FallbackTextRenderer
 from drawops.drawings.harvest import Piece, to_lines
 from drawops.drawings.model import Image, Page
 from drawops.drawings.opening import refuse_if_huge
+from drawops.drawings.symbols import mark_partial
 from drawops.errors import InputRefused
 
 _SHEET_MM = (90.0, 1400.0)  # long side of what is believed to be drawn 1:1: A6 to a little over A0
@@ -92,7 +93,7 @@ class DxfSource:
         canvas = Canvas(width, height, self._dpi)
         player.replay(canvas)
         pieces = [_in_pixels(piece, to_pixels, scale) for piece in pipeline.pieces]
-        return Page(index, canvas.image, self._dpi, tuple(to_lines(pieces, canvas.image)))
+        return Page(index, canvas.image, self._dpi, tuple(mark_partial(to_lines(pieces, canvas.image), canvas.image)))
 
     def close(self) -> None:
         del self._document, self._layouts

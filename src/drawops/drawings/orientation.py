@@ -26,7 +26,7 @@ def turns_to_upright(image: Image) -> tuple[int, str]:
     Letters stand in strips along the reading direction; most text of an upright drawing is level. Which of the two
     ways a strip reads is told by the text-line orientation classifier that comes with rapidocr.
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    grey: Any = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     scale = min(1.0, _WORK_SIDE / max(grey.shape))
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
     letters = _letters(small)
@@ -96,7 +96,7 @@ def _votes(crops: Sequence[NDArray[np.uint8]]) -> tuple[int, int]:
     """How many strips surely read as they are, and how many the other way round."""
     if not crops:
         return 0, 0
-    session = _classifier()
+    network = _classifier()
     heads_up = upside_down = 0
     for crop in crops:
         width = min(192, max(16, round(48 * crop.shape[1] / crop.shape[0])))
@@ -104,19 +104,16 @@ def _votes(crops: Sequence[NDArray[np.uint8]]) -> tuple[int, int]:
         resized = cv2.resize(np.ascontiguousarray(part), (width, 48), interpolation=cv2.INTER_AREA)
         batch = np.zeros((1, 3, 48, 192), np.float32)
         batch[0, :, :, :width] = resized / 127.5 - 1
-        as_is, turned = session.run(None, {session.get_inputs()[0].name: batch})[0][0]
+        network.setInput(batch)
+        as_is, turned = network.forward()[0]
         heads_up += as_is > 0.9
         upside_down += turned > 0.9
     return int(heads_up), int(upside_down)
 
 
 @cache
-def _classifier() -> Any:
-    import onnxruntime
-
+def _classifier() -> cv2.dnn.Net:
+    """Run by OpenCV: a network this small needs no runtime of its own."""
     spec = find_spec("rapidocr")
     assert spec is not None and spec.origin is not None  # a dependency of ours
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    path = Path(spec.origin).parent / "models/ch_ppocr_mobile_v2.0_cls_mobile.onnx"
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return cv2.dnn.readNetFromONNX(str(Path(spec.origin).parent / "models/ch_ppocr_mobile_v2.0_cls_mobile.onnx"))

@@ -12,6 +12,7 @@ import pypdfium2.raw as raw
 from drawops.drawings.harvest import Piece, to_lines
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.drawings.opening import refuse_if_huge
+from drawops.drawings.symbols import mark_partial
 from drawops.errors import InputRefused
 
 _INVISIBLE = 3  # text render mode of the text layer that scanners' OCR lays under a picture
@@ -79,7 +80,7 @@ def _text_lines(page: Any, image: Image) -> list[TextLine]:
     finally:
         text_page.close()
     lines = (line for line in to_lines(pieces, image) if "\ufffd" not in line.text)
-    return [line for line in lines if _is_on_page(line, width, height)]
+    return mark_partial([line for line in lines if _is_on_page(line, width, height)], image)
 
 
 def _page_to_pixels(page: Any, width: int, height: int) -> np.ndarray:
