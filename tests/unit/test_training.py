@@ -109,6 +109,16 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nothing():
 # --- with paddle ---
 
 
+def test_a_label_longer_than_its_crop_can_hold_is_left_out_and_counted():
+    from drawops.training.loop import _fitting
+
+    counted = {"skipped": 1}
+    labels = [[5, 6, 7], [5, 5, 7], [5, 6, 7, 8]]
+    kept = _fitting(np.arange(3), labels, np.array([3, 3, 3]), counted)
+    assert kept.tolist() == [0], "equal neighbours need a blank between them"
+    assert counted["skipped"] == 3
+
+
 def test_the_paddle_graph_computes_what_onnx_runtime_computes():
     import onnxruntime
     import paddle

@@ -17,7 +17,7 @@ class TrainConfig(BaseModel):
     mode: Literal["incremental", "full"] = Field(
         "incremental", description="incremental: the head's rows of the new lines; full: every layer."
     )
-    epochs: int = Field(0, ge=0, description="Passes over the new lines; 0: 30 incremental, 10 full.")
+    epochs: int = Field(0, ge=0, description="Passes over the new lines; 0: 20 incremental, 10 full.")
     batch_size: int = Field(32, ge=1, le=1024, description="Lines in one optimiser step, old ones included.")
     learning_rate: float = Field(0.0, ge=0.0, lt=1.0, description="Peak rate; 0: 2e-3 incremental, 1e-4 full.")
     warmup: float = Field(0.05, ge=0.0, le=0.5, description="Share of all steps in which the rate rises linearly.")
@@ -35,7 +35,7 @@ class TrainConfig(BaseModel):
 
     @property
     def run_epochs(self) -> int:
-        return self.epochs or (30 if self.mode == "incremental" else 10)
+        return self.epochs or (20 if self.mode == "incremental" else 10)
 
     @property
     def peak_rate(self) -> float:
@@ -77,7 +77,8 @@ class Progress:
 class TrainResult:
     """A finished run: the model directory and what `model.json` says about it.
 
-    `skipped_labels` counts training labels with characters outside the dictionary, which were left out;
+    `skipped_labels` counts training lines that were left out, for characters outside the dictionary or a label
+    longer than its crop can hold;
     `unknown_characters` says which characters and in how many lines.
     """
 

@@ -11,15 +11,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import paddle
 
+from drawops.errors import InputRefused
 from drawops.ocr.export import write_onnx
 from drawops.ocr.model_files import CARD_NAME, load_card, onnx_file
-from drawops.ocr.recogniser import Recogniser, preprocess, stack
+from drawops.ocr.recogniser import Recogniser, padded_width, preprocess, stack
 from drawops.training.checkpoint import load_checkpoint, save_checkpoint
 from drawops.training.config import Progress, TrainConfig, TrainResult
 from drawops.training.dictionary import grow_head, new_characters
@@ -32,6 +34,7 @@ from drawops.training.tasks import FullTask, HeadTask, Task, collapse
 logger = logging.getLogger(__name__)
 
 PARITY_LINES = 8
+FRAME_WIDTH = 8  # pixels of the padded line that one frame stands for
 MAX_VALIDATION = 300
 OnProgress = Callable[[Progress], None]
 LogMetrics = Callable[[dict[str, float], int], None]
@@ -83,12 +86,16 @@ def train(
     if config.mode == "incremental":
         features = FeatureCache(cache or Path(line_set) / "features", recogniser)
         frames = features.fill([line.path for line in lines], _feature_progress(report, len(lines), config))
+        new, old = _fitting(new, labels, frames, vocabulary), _fitting(old, labels, frames, vocabulary)
         rows = sorted({0} | {c for i in new for c in labels[i]} | {class_of[c] for c in vocabulary["added"]})
         task = HeadTask(features, frames, recogniser.names, weight, bias, labels, rows)
-        widths = frames
     else:
+        pictures = (preprocess(load_image(line.path)) for line in lines)
+        frames = np.array([padded_width(p.shape[2]) // FRAME_WIDTH for p in pictures], np.intp)
+        new, old = _fitting(new, labels, frames, vocabulary), _fitting(old, labels, frames, vocabulary)
         task = FullTask(base, lines, recogniser.names, weight, bias, labels)
-        widths = np.array([preprocess(load_image(line.path)).shape[2] for line in lines], np.intp)
+    if not len(new):
+        raise InputRefused(str(line_set), "no label fits its crop. Check that the labels belong to the crops.")
     anchors = [p.detach().clone() for p in task.parameters]
     optimiser = paddle.optimizer.AdamW(
         learning_rate=config.peak_rate,
@@ -110,7 +117,7 @@ def train(
         if _out_of_patience(curve, config.patience):
             break
         batches = epoch_batches(
-            new, old, widths, size=config.batch_size, new_to_old=config.new_to_old, seed=[config.seed, epoch]
+            new, old, frames, size=config.batch_size, new_to_old=config.new_to_old, seed=[config.seed, epoch]
         )
         steps = len(batches) * config.run_epochs
         epoch_started = time.monotonic()
@@ -208,6 +215,17 @@ def _indices(lines: Sequence[Line]) -> tuple[Any, Any, list[int]]:
     old = np.array([i for i, line in enumerate(lines) if line.split == "train" and line.old], np.intp)
     validation = [i for i, line in enumerate(lines) if line.split == "val"] or new.tolist()
     return new, old, validation[:: -(-len(validation) // MAX_VALIDATION)]
+
+
+def _fitting(lines: Any, labels: Sequence[Sequence[int]], frames: Any, vocabulary: dict[str, Any]) -> Any:
+    """Those lines whose crop has the frames that CTC needs: one a character and one between equal neighbours.
+
+    Where a label is longer, it belongs to another crop; its loss would be infinite. Counted as skipped.
+    """
+    needed = [len(labels[i]) + sum(a == b for a, b in pairwise(labels[i])) for i in lines]
+    fitting = lines[np.array(needed, np.intp) <= frames[lines]]
+    vocabulary["skipped"] += len(lines) - len(fitting)
+    return fitting
 
 
 def _accuracy(task: Task, labels: Sequence[Sequence[int]], lines: Sequence[int]) -> float:
