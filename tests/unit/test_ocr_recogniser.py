@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from drawops.errors import InputRefused, NotFound
+from drawops.errors import InputRefused, NotFound, SettingsError
 from drawops.ocr import Reading, Recogniser, base_recogniser, ctc_greedy, preprocess
 from tests.pictures import text_picture
 
@@ -109,3 +109,15 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     path.write_bytes(b"not a model")
     with pytest.raises(InputRefused, match="ONNX"):
         Recogniser(path)
+
+
+def test_openvino_reads_the_same(base):
+    pytest.importorskip("openvino", reason="OpenVINO is optional")
+    pictures = [text_picture("M8x1.25-6H"), text_picture("技术要求", font="chinese")]
+    other = Recogniser(base_recogniser(), threads=1, backend="openvino")
+    assert [r.text for r in other.read(pictures)] == [r.text for r in base.read(pictures)]
+
+
+def test_an_unknown_backend_names_the_nearest():
+    with pytest.raises(SettingsError, match="'onnxruntime'"):
+        Recogniser(base_recogniser(), backend="onnxruntim")  # type: ignore[arg-type]

@@ -38,7 +38,8 @@ def crop_line(image: Image, quad: Quad) -> Image:
     x_high, y_high = np.ceil(points.max(axis=0)).astype(int) + 2
     x_low, y_low = int(np.clip(x_low, 0, image.shape[1] - 1)), int(np.clip(y_low, 0, image.shape[0] - 1))
     x_high, y_high = int(np.clip(x_high, x_low + 1, image.shape[1])), int(np.clip(y_high, y_low + 1, image.shape[0]))
-    matrix = cv2.getPerspectiveTransform(points - np.float32([x_low, y_low]), corners)
-    return cv2.warpPerspective(
+    matrix = cv2.getPerspectiveTransform(points - np.array([x_low, y_low], np.float32), corners)
+    crop = cv2.warpPerspective(
         image[y_low:y_high, x_low:x_high], matrix, (w, h), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
+    return np.asarray(crop, np.uint8)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,13 +52,14 @@ class Detector:
         return merge_passes([fine, *coarse])
 
     def _look(self, image: Image, look: Pass) -> list[Box]:
-        picture = cv2.resize(image, None, fx=look.scale, fy=look.scale, interpolation=cv2.INTER_AREA)
+        size = (max(1, round(image.shape[1] * look.scale)), max(1, round(image.shape[0] * look.scale)))
+        picture = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         if look.turned:
-            picture = cv2.rotate(picture, cv2.ROTATE_90_CLOCKWISE)
+            picture = np.rot90(picture, -1)
         probabilities = self.probabilities(picture)
         if look.turned:
-            probabilities = cv2.rotate(probabilities, cv2.ROTATE_90_COUNTERCLOCKWISE)
-        return [box.scaled(1 / look.scale) for box in boxes_of(probabilities)]
+            probabilities = np.rot90(probabilities)
+        return [box.scaled(1 / look.scale) for box in boxes_of(np.ascontiguousarray(probabilities))]
 
     def probabilities(self, image: Image, *, unless_within: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
         """Probability of text x 255, (H, W) uint8, for an (H, W, 3) RGB picture.
@@ -111,8 +113,9 @@ def _has_letters(tile: Image, known: NDArray[np.float64]) -> bool:
     letters = centres[1:][(longer >= 7) & (longer <= 60) & (shorter >= 3) & (longer < 5 * shorter)]
     if not len(letters) or not len(known):
         return bool(len(letters))
-    inside = (letters[:, None] > known[None, :, :2]).all(axis=2) & (letters[:, None] < known[None, :, 2:]).all(axis=2)
-    return bool((~inside.any(axis=1)).any())
+    after, before = letters[:, None] > known[None, :, :2], letters[:, None] < known[None, :, 2:]
+    inside = np.all(after & before, axis=2)
+    return not bool(np.all(np.any(inside, axis=1)))
 
 
 def boxes_of(
@@ -136,7 +139,7 @@ def boxes_of(
     return found
 
 
-def _rectangle(contour: NDArray[np.int32]) -> Box:
+def _rectangle(contour: Any) -> Box:
     """The rectangle around a contour, `length` its longer side. Text that is upright but for the unsteadiness of
     a few pixels gets the upright rectangle: a tilted one would cut into short lines."""
     (x, y), (w, h), angle = cv2.minAreaRect(contour)
@@ -151,8 +154,8 @@ def _rectangle(contour: NDArray[np.int32]) -> Box:
     return Box(float(x), float(y), float(w), float(h), direction)
 
 
-def _mean_inside(probabilities: NDArray[np.uint8], contour: NDArray[np.int32]) -> float:
+def _mean_inside(probabilities: NDArray[np.uint8], contour: Any) -> float:
     left, top, width, height = cv2.boundingRect(contour)
     mask = np.zeros((height, width), np.uint8)
-    cv2.drawContours(mask, [contour], -1, 1, cv2.FILLED, offset=(-left, -top))
+    cv2.drawContours(mask, [contour], -1, (1,), cv2.FILLED, offset=(-left, -top))
     return float(cv2.mean(probabilities[top : top + height, left : left + width], mask)[0]) / 255

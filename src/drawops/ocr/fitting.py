@@ -88,10 +88,10 @@ def _ink(window: Image) -> tuple[NDArray[np.uint8], _Parts]:
     level = float(np.percentile(grey, 80))
     mask = (grey < level - INK_CONTRAST).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    left, top, width, height = (stats[1:, k] for k in range(4))
+    left, top, width, height = np.asarray(stats[1:, :4], np.int32).T
     bright = window[grey >= level]
     paper = np.median(bright, axis=0).astype(np.uint8) if len(bright) else np.full(3, 255, np.uint8)
-    return paper, _Parts(left, top, left + width, top + height, labels)
+    return paper, _Parts(left, top, left + width, top + height, np.asarray(labels, np.int32))
 
 
 def _letters(parts: _Parts, left: float, top: float, right: float, bottom: float) -> NDArray[np.bool_]:

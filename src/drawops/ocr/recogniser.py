@@ -48,7 +48,8 @@ def preprocess(image: Image) -> NDArray[np.float32]:
         raise ValueError(f"Expected an (H, W, 3) image with pixels in it, got shape {image.shape}.")
     height, width = image.shape[:2]
     resized = cv2.resize(image[:, :, ::-1], (min(MAX_WIDTH, math.ceil(HEIGHT * width / height)), HEIGHT))
-    return ((resized.astype(np.float32) / 255 - 0.5) / 0.5).transpose(2, 0, 1)
+    scaled = ((np.asarray(resized, np.float32) / 255 - 0.5) / 0.5).astype(np.float32, copy=False)
+    return scaled.transpose(2, 0, 1)
 
 
 def padded_width(width: int) -> int:
