@@ -222,11 +222,9 @@ def test_an_unknown_run_is_not_found(runner):
 
 
 def test_a_step_costs_at_most_0_3_s_over_its_own_work(runner, package):
-    """From the end of one step to the start of the next: kfp's bookkeeping and a new interpreter."""
-    gaps = []
-    for text in ("a", "b", "c"):
-        events = []
-        run(runner, package, text=text).wait(on_event=events.append)
-        times = {(e["event"], e["step"]): e["time"] for e in events}
-        gaps.append(times["started", "work"] - times["finished", "write"])
-    assert min(gaps) <= 0.3, gaps  # the least disturbed one: other jobs share the machine
+    """CPU seconds, because other jobs share the machine: kfp's bookkeeping, a new interpreter, its end."""
+    events = []
+    done = run(runner, package).wait(on_event=events.append)
+    spent = {e["event"]: e["cpu_seconds"] for e in events if e["event"] in ("loaded", "ended")}
+    own_work = sum(step.cpu_seconds for step in done.steps)
+    assert (spent["ended"] - spent["loaded"] - own_work) / len(done.steps) <= 0.3

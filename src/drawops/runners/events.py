@@ -50,7 +50,7 @@ def reported(step: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            started, cpu = time.perf_counter(), _cpu_seconds()
+            started, cpu = time.perf_counter(), cpu_seconds()
             emit("started", step)
             try:
                 result = function(*args, **kwargs)
@@ -113,12 +113,13 @@ def _describe(exc: BaseException) -> dict[str, Any]:
 def _costs(started: float, cpu: float) -> dict[str, float]:
     return {
         "seconds": round(time.perf_counter() - started, 3),
-        "cpu_seconds": round(_cpu_seconds() - cpu, 3),
+        "cpu_seconds": round(cpu_seconds() - cpu, 3),
         "peak_mb": round(peak_mb(), 1),
     }
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
+    """CPU time of this process and of its children that have ended."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 

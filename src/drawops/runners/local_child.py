@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from drawops.runners.events import EVENTS_VARIABLE, emit
+from drawops.runners.events import EVENTS_VARIABLE, cpu_seconds, emit
 from drawops.runners.run_files import RunFiles
 
 
@@ -49,8 +49,9 @@ def _run(package: Path, parameters: dict[str, Any], folder: Path, step_cache: Pa
         cache_root=str(step_cache),
     )
     pipeline = components.load_component_from_file(str(package))
-    emit("loaded", "")
+    emit("loaded", "", cpu_seconds=cpu_seconds())
     run = pipeline(**parameters)
+    emit("ended", "", cpu_seconds=cpu_seconds())
     return {name: _plain(name, value, folder) for name, value in run.outputs.items()}
 
 
