@@ -1,7 +1,9 @@
 """The VectorIndex protocol; `tests/contract/test_vector_index.py` proves what is said here.
 
-What is indexed is a document (a drawing) with one vector for each of its views. A query may have several vectors
-too. The score of a document is that of its best view: (1 + cos) / 2, from 0 to 1, the same on every backend.
+What is indexed is a document (a drawing) with one vector for each of its views. The score of a document for a query
+vector is that of its best view: (1 + cos) / 2, from 0 to 1, the same on every backend. For a query of several vectors
+(a whole sheet) it is the mean of these: simple views, a disc or a rectangle, are on sheets of every kind, and one of
+them alike says little.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,8 +38,8 @@ class Document:
 
 @dataclass(frozen=True)
 class Match:
-    """One document found: its score, which of its views is the best (with its thumbnail, if it has one), and which
-    query vector found it."""
+    """One document found: its score; the view that is most like one of the query vectors, with its thumbnail, if it
+    has one; and the number of that query vector."""
 
     id: str
     score: float
@@ -68,7 +70,7 @@ class VectorIndex(Protocol):
     def search(
         self, vectors: ArrayLike, k: int | None = 10, *, min_score: float | None = None, where: Where | None = None
     ) -> list[Match]:
-        """The `k` documents most similar to any of the query vectors ((dim,) or (Q, dim)), best first.
+        """The `k` documents most similar to the query vectors ((dim,) or (Q, dim)) taken together, best first.
 
         `min_score` leaves out what scores lower; with it, `k` may be None: all that score at least that.
 

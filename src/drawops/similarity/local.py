@@ -13,6 +13,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -169,14 +170,10 @@ class LocalVectorIndex:
         return np.fromiter((number for (number,) in rows), np.int64)
 
     def _search_all(self, db: sqlite3.Connection, queries: Vectors, allowed: NDArray[np.int64] | None) -> "_Candidates":
-        table = self._table
         if self._sidecar.active:  # the table is not kept then: read what passed the filter
-            table = _Table(self.dim)
-            for part in _parts([] if allowed is None else allowed.tolist()):
-                marks = ",".join("?" * len(part))
-                table.add(db.execute(f"SELECT seq, document, vector FROM view WHERE document IN ({marks})", part))
-        elif allowed is not None:
-            table = table.of_documents(allowed)
+            table = self._stored(db, [] if allowed is None else allowed.tolist())
+        else:
+            table = self._table if allowed is None else self._table.of_documents(allowed)
         return table.score(queries)
 
     def _search_graph(
@@ -190,18 +187,26 @@ class LocalVectorIndex:
         count = max(2 * (k or 0), 32)
         while True:
             keys, reach = self._sidecar.nearest(queries, count)
-            table = _Table(self.dim)
+            found: set[int] = set()
             for part in _parts(keys):
                 marks = ",".join("?" * len(part))
-                table.add(db.execute(f"SELECT seq, document, vector FROM view WHERE seq IN ({marks})", part))
+                found.update(d for (d,) in db.execute(f"SELECT document FROM view WHERE seq IN ({marks})", part))
             if allowed is not None:
-                table = table.of_documents(allowed)
-            best = table.score(queries).top(k, min_score)
+                found.intersection_update(allowed.tolist())
+            best = self._stored(db, sorted(found)).score(queries).top(k, min_score)
             enough = k is not None and len(best.documents) >= k
             below = min_score is not None and reach < min_score - 1e-3  # half-precision distances
             if enough or below or count >= self._sidecar.size:
                 return best
             count *= 4  # several views of one drawing, or the filter, took places
+
+    def _stored(self, db: sqlite3.Connection, documents: Sequence[int]) -> "_Table":
+        """All views of some documents, read from the file."""
+        table = _Table(self.dim)
+        for part in _parts(documents):
+            marks = ",".join("?" * len(part))
+            table.add(db.execute(f"SELECT seq, document, vector FROM view WHERE document IN ({marks})", part))
+        return table
 
     def _matches(self, db: sqlite3.Connection, best: "_Candidates") -> list[Match]:
         found = []
@@ -334,33 +339,37 @@ class _Table:
         return chosen
 
     def score(self, queries: Vectors) -> "_Candidates":
-        cosines = self.vectors @ queries.T  # (N, Q)
-        if not len(cosines):
+        """Each document's mean, over the queries, of the score of its best view."""
+        if not len(self.seqs):
             nothing = np.empty(0, np.int64)
             return _Candidates(nothing, nothing, np.empty(0, np.float32), nothing)
-        scores = np.clip((1 + cosines.max(axis=1)) / 2, 0, 1)
-        return _Candidates(self.seqs, self.documents, scores, cosines.argmax(axis=1))
+        order = np.argsort(self.documents, kind="stable")
+        cosines = (self.vectors @ queries.T)[order]  # (N, Q), views of a document together
+        documents, starts = np.unique(self.documents[order], return_index=True)
+        scores = (1 + np.maximum.reduceat(cosines, starts, axis=0).mean(axis=1)) / 2
+        # The view to show is the one with the best single score.
+        owner = np.repeat(np.arange(len(documents)), np.diff([*starts, len(order)]))
+        by_score = np.lexsort((-cosines.max(axis=1), owner))
+        shown = by_score[np.unique(owner[by_score], return_index=True)[1]]
+        seqs, best_queries = self.seqs[order][shown], cosines[shown].argmax(axis=1)
+        return _Candidates(seqs, documents, np.clip(scores, 0, 1), best_queries)
 
 
+@dataclass(frozen=True)
 class _Candidates:
-    """Scored views: parallel arrays of sequence number, document number, score, number of the best query."""
+    """Scored documents, parallel arrays: the view to show, document number, score, number of the query it is like."""
 
-    def __init__(
-        self,
-        seqs: NDArray[np.int64],
-        documents: NDArray[np.int64],
-        scores: NDArray[np.floating],
-        queries: NDArray[np.int64],
-    ) -> None:
-        self.seqs, self.documents, self.scores, self.queries = seqs, documents, scores, queries
+    seqs: NDArray[np.int64]
+    documents: NDArray[np.int64]
+    scores: NDArray[np.floating]
+    queries: NDArray[np.int64]
 
     def top(self, k: int | None, min_score: float | None) -> "_Candidates":
-        """The best view of each document, best documents first, at most k."""
-        order = np.lexsort((self.seqs, -self.scores))
+        """Best first, at most k, none below min_score."""
+        order = np.lexsort((self.documents, -self.scores))
         if min_score is not None:
             order = order[self.scores[order] >= min_score]
-        _, first = np.unique(self.documents[order], return_index=True)
-        order = order[np.sort(first)][:k]
+        order = order[:k]
         return _Candidates(self.seqs[order], self.documents[order], self.scores[order], self.queries[order])
 
 

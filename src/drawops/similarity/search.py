@@ -33,7 +33,8 @@ _THUMBNAIL_SIDE = 160
 
 @dataclass(frozen=True)
 class Hit:
-    """A drawing found. `score` is (1 + cos) / 2 of its best view, which `view` describes: number, page (from 0),
+    """A drawing found. `score` is (1 + cos) / 2 of its best view, for a query of several views the mean
+    of that over them. `view` describes the view most like one of the query's: number, page (from 0),
     box in pixels of the page, and `query_box`, the view of the query that it is like. `thumbnail` is a small PNG."""
 
     id: str
