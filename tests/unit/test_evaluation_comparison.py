@@ -221,6 +221,7 @@ def test_an_evaluation_compares_both_models_on_drawings_and_generated_lines(base
     assert drawings.outcomes["lost"] >= 2 and drawings.outcomes["gained"] == 0
     assert all("7" in line.text for line in drawings.changed)
     assert report.shared_trunk
+    assert any("come from 2 drawing(s)" in note for note in report.notes)
     assert report.candidate.classes == report.champion.classes + 1
     assert seen[-1] == ("General lines", 12, 12)
     assert report.metrics()["drawings_exact_gain"] == pytest.approx(-drawings.outcomes["lost"] / 6)

@@ -140,6 +140,13 @@ def test_one_test_drawing_leaves_the_gain_undecided():
     assert "all lines come from one drawing" in words(verdict)
 
 
+def test_a_model_that_is_good_already_need_not_gain_at_the_steady_gate():
+    same = result("drawings", 2000, 0.99, 0.9895, -0.004, 0.003, symbols=GOOD_DRAWINGS.symbols)
+    assert not load_gate("default").judge(report(same, GOOD_GENERAL)).passed
+    verdict = load_gate("steady").judge(report(same, GOOD_GENERAL))
+    assert verdict.passed and "a loss of at most 1 point:" in words(verdict)
+
+
 def test_an_empty_evaluation_passes_no_gate():
     for name in list_gates():
         assert not load_gate(name).judge(report()).passed

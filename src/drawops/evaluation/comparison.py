@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from drawops.settings import Settings
 
 GENERATED_LINES = 500
+FEW_DRAWINGS = 10
+"""Below this a bootstrap over drawings is too narrow to be trusted; the report says so."""
 PICTURES = 24
 """Crops kept for each of: lost, gained, worst."""
 
@@ -100,6 +102,10 @@ def evaluate(
         new, old, shared = read_both(*models, lines, cache=settings.cache, threads=settings.threads, on_lines=report)
         shared_all.append(shared)
         sets.append(compare(name, lines, new, old))
+        if sets[-1].cluster_unit == "drawing" and sets[-1].clusters < FEW_DRAWINGS:
+            notes.append(
+                f"The labelled test lines come from {sets[-1].clusters} drawing(s): their intervals are rough."
+            )
     return EvaluationReport(
         candidate=_summary(candidate, models[0], candidate_label or "candidate"),
         champion=_summary(champion, models[1], champion_label or "champion"),

@@ -210,7 +210,12 @@ def _judge_gain(judged: SetResult, minimum: float, remark: str) -> _Finding:
     )
     if judged.outcomes["gained"] == judged.outcomes["lost"] == 0 and minimum <= 0:
         return _Finding("passed", f"{seen}. No line changed; the gate asks for no gain.")
-    return _decide(seen, difference, minimum / 100, judged.lines, f"a gain of at least {minimum:g} points")
+    return _decide(seen, difference, minimum / 100, judged.lines, _asked_gain(minimum))
+
+
+def _asked_gain(minimum: float) -> str:
+    unit = "point" if abs(minimum) == 1 else "points"
+    return f"a gain of at least {minimum:g} {unit}" if minimum >= 0 else f"a loss of at most {-minimum:g} {unit}"
 
 
 def _judge_general(rule: GeneralRule, report: EvaluationReport) -> _Finding:
@@ -228,8 +233,8 @@ def _judge_general(rule: GeneralRule, report: EvaluationReport) -> _Finding:
         f"({_points(difference)}; {_count(judged.lines, 'line')}, "
         f"{judged.outcomes['gained']} gained, {judged.outcomes['lost']} lost)"
     )
-    asked = f"a loss of at most {rule.max_loss_points:g} points"
-    return _decide(seen, difference, -rule.max_loss_points / 100, judged.lines, asked)
+    limit = -rule.max_loss_points
+    return _decide(seen, difference, limit / 100, judged.lines, _asked_gain(limit))
 
 
 def _decide(seen: str, difference: Estimate, threshold: float, lines: int, asked: str) -> _Finding:
