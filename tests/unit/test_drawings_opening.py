@@ -273,3 +273,16 @@ def test_the_dimensions_of_a_real_drawing_are_harvested_with_place_and_angle(sha
             and y0 - 8 <= np.mean(line.quad, axis=0)[1] <= y1 + 8
             for line in page.lines
         ), expected
+
+
+def test_pdfs_can_be_read_in_several_threads(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    path = write_pdf(tmp_path / "a.pdf")
+
+    def read(_: int) -> int:
+        with open_drawing(path) as drawing:
+            return len(drawing.page(0).lines)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(read, range(24))) == {3}

@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ _INVISIBLE = 3  # text render mode of the text layer that scanners' OCR lays und
 _FINE = 64  # device units a pixel when asking PDFium for places, which it rounds to integers
 
 
+_PDFIUM = threading.RLock()  # PDFium is not thread-safe, and a server reads drawings in several threads
+
+
 class PdfSource:
     """Pages of a PDF file, drawn at `dpi`."""
 
@@ -26,19 +30,24 @@ class PdfSource:
         self._name, self._dpi = path.name, dpi
         _check_end(path)
         try:
-            self._document = pdfium.PdfDocument(path)
+            with _PDFIUM:
+                self._document = pdfium.PdfDocument(path)
+                self.page_count = len(self._document)
         except pdfium.PdfiumError as exc:
             if getattr(exc, "err_code", None) == raw.FPDF_ERR_PASSWORD or "password" in str(exc).lower():
                 reason = "is encrypted with a password; save an unprotected copy"
             else:
                 reason = "is cut off or damaged (no readable PDF structure); export it again"
             raise InputRefused(self._name, reason) from exc
-        self.page_count = len(self._document)
         if self.page_count == 0:
             self.close()
             raise InputRefused(self._name, "has no pages; export it again")
 
     def page(self, index: int) -> Page:
+        with _PDFIUM:
+            return self._page(index)
+
+    def _page(self, index: int) -> Page:
         try:
             page = self._document[index]
         except pdfium.PdfiumError as exc:
@@ -59,7 +68,8 @@ class PdfSource:
             page.close()
 
     def close(self) -> None:
-        self._document.close()
+        with _PDFIUM:
+            self._document.close()
 
 
 def _check_end(path: Path) -> None:
