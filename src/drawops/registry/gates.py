@@ -233,7 +233,7 @@ def _judge_general(rule: GeneralRule, report: EvaluationReport) -> _Finding:
         f"({_points(difference)}; {_count(judged.lines, 'line')}, "
         f"{judged.outcomes['gained']} gained, {judged.outcomes['lost']} lost)"
     )
-    limit = -rule.max_loss_points
+    limit = 0.0 - rule.max_loss_points  # not -0.0
     return _decide(seen, difference, limit / 100, judged.lines, _asked_gain(limit))
 
 
