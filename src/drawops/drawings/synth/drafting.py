@@ -11,11 +11,11 @@ from math import atan2, cos, degrees, hypot, radians, sin
 import numpy as np
 from numpy.typing import NDArray
 
+from drawops.drawings.synth.boxes import Box, bounds, crossings, hits, overlap
 from drawops.drawings.synth.scene import Group, Point, Scene, Text
 from drawops.drawings.synth.style import Style
 from drawops.drawings.synth.view import Angular, Cut, Leader, Linear, Mark, Side, Value, View
 
-Box = tuple[float, float, float, float]
 SMALL = 0.68
 """Height of deviations as a part of the text height."""
 
@@ -55,7 +55,10 @@ class Board:
     def write(self, text: str, at: Point, height: float | None = None, **how: object) -> Text:
         """Writes a line and remembers its place."""
         item = self.scene.text(text, at, height or self.style.text_height, **how)  # type: ignore[arg-type]
-        self.taken.append(bounds(item.quad(0.3)))
+        x0, y0, x1, y1 = bounds(item.quad(0.3))
+        apart = 0.7 * item.height  # texts closer than that on one line would be read as one
+        across, upward = abs(cos(radians(item.angle))) * apart, abs(sin(radians(item.angle))) * apart
+        self.taken.append((x0 - across, y0 - upward, x1 + across, y1 + upward))
         return item
 
     def value_width(self, value: Value, height: float) -> float:
@@ -182,11 +185,11 @@ class Board:
         reach, half = self.style.arrow + 2.0, (far - hi - self.style.arrow - 1.5) / 2
         if fits:
             free = (hi - lo - self.value_width(dim.value, self.style.text_height)) / 2
-            along = [(lo + hi) / 2 + free * k for k in (0.0, 0.4, -0.4, 0.8, -0.8)]
+            tries = [(lo + hi) / 2 + free * k for k in (0.0, 0.4, -0.4, 0.8, -0.8)]
         else:  # behind the dimension, else before it, else a little further out
-            along = [hi + self.style.arrow + 1.5 + half, lo - self.style.arrow - 1.5 - half]
-            along += [along[0] + 5.0, along[1] - 5.0, along[0] + 10.0]
-        middle = self._dimension_text(dim.value, [at(a, line) for a in along], vertical)[axis]
+            tries = [hi + self.style.arrow + 1.5 + half, lo - self.style.arrow - 1.5 - half]
+            tries += [tries[0] + 5.0, tries[1] - 5.0, tries[0] + 10.0]
+        middle = self._dimension_text(dim.value, [at(a, line) for a in tries], vertical)[axis]
         start, end = (lo, hi) if inside else (lo - reach, hi + reach)
         if not fits and not self.style.unidirectional:
             start, end = min(start, middle - half), max(end, middle + half)
@@ -382,32 +385,3 @@ def facing(direction: float) -> Side:
     """The side towards which a direction (degrees) points."""
     sides: tuple[Side, ...] = ("right", "top", "left", "bottom")
     return sides[round(direction / 90.0) % 4]
-
-
-def bounds(points: Sequence[Point]) -> Box:
-    xs, ys = [p[0] for p in points], [p[1] for p in points]
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def hits(segments: NDArray[np.float64], box: Box) -> NDArray[np.bool_]:
-    """Which of the segments (N, 4) touch the box."""
-    x0, y0, x1, y1 = segments[:, 0], segments[:, 1], segments[:, 2], segments[:, 3]
-    near = (np.minimum(x0, x1) <= box[2]) & (np.maximum(x0, x1) >= box[0])
-    near &= (np.minimum(y0, y1) <= box[3]) & (np.maximum(y0, y1) >= box[1])
-    dx, dy = x1 - x0, y1 - y0  # the line separates the box when all its corners lie on one side
-    sides = [dx * (cy - y0) - dy * (cx - x0) for cx in (box[0], box[2]) for cy in (box[1], box[3])]
-    lowest, highest = np.minimum.reduce(sides), np.maximum.reduce(sides)
-    return near & (lowest <= 0) & (highest >= 0)
-
-
-def crossings(segments: NDArray[np.float64], a: Point, b: Point) -> int:
-    """How many of the segments (N, 4) the line from a to b crosses."""
-    (ax, ay), (bx, by) = a, b
-    x0, y0, x1, y1 = segments.T
-    one = ((bx - ax) * (y0 - ay) - (by - ay) * (x0 - ax)) * ((bx - ax) * (y1 - ay) - (by - ay) * (x1 - ax)) < 0
-    two = ((x1 - x0) * (ay - y0) - (y1 - y0) * (ax - x0)) * ((x1 - x0) * (by - y0) - (y1 - y0) * (bx - x0)) < 0
-    return int((one & two).sum())

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from drawops.drawings.synth.drafting import Board, Box
+from drawops.drawings.synth.boxes import Box
+from drawops.drawings.synth.drafting import Board
 from drawops.drawings.synth.scene import LineType
 from drawops.drawings.synth.sheet import Part
 from drawops.drawings.synth.wording import FIELDS
@@ -134,8 +135,12 @@ def cad_form(board: Board, corner: tuple[float, float], part: Part) -> Box:
     form = Form(board, (corner[0] - 180.0, corner[1]), 180.0, 50.0)
     form.cell(0, 30, 62, 20)
     form.lines(1.5, 48.6, [form.word(f) for f in ("unless", "in_mm", "linear", "angular")])
-    rows = (("approved", "", ""), ("process", "", ""), ("checked", part.checked, part.date))
-    rows = (*rows, ("drawn", part.drawn, part.date))
+    rows = (
+        ("approved", "", ""),
+        ("process", "", ""),
+        ("checked", part.checked, part.date),
+        ("drawn", part.drawn, part.date),
+    )
     for i, (field, who, when) in enumerate(rows):
         form.cell(0, i * 6, 18, 6, field)
         form.cell(18, i * 6, 24, 6, "", who, 2.2)

@@ -7,7 +7,8 @@ from shapely import LineString, MultiLineString, Polygon, STRtree, box
 from shapely.ops import unary_union
 
 from drawops.drawings.synth.base import FAMILIES, Design, Draughtsman
-from drawops.drawings.synth.drafting import Board, Placed, bounds, overlap
+from drawops.drawings.synth.boxes import bounds, overlap
+from drawops.drawings.synth.drafting import Board, Placed
 from drawops.drawings.synth.forms import FORMS
 from drawops.drawings.synth.layout import arrange, scale_text
 from drawops.drawings.synth.scene import Arc, Scene, Stroke
@@ -194,7 +195,7 @@ def _parts(shape: object) -> list[LineString]:
 
 def _notes(design: Design, rng: Random, style: Style) -> list[str]:
     column = 1 if style.language == "zh" else 0
-    special = NOTES_STEEL
+    special: tuple[tuple[str, str], ...] = NOTES_STEEL
     if any(m in CASTS for m in design.materials):
         special = NOTES_CAST
     elif any(m in LIGHT for m in design.materials):

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from drawops.drawings.synth.drafting import Board, Box, finish_sign
+from drawops.drawings.synth.boxes import Box
+from drawops.drawings.synth.drafting import Board, finish_sign
 from drawops.drawings.synth.scene import Point
 from drawops.drawings.synth.wording import CHANGES, FIELDS, Material
 

@@ -114,7 +114,9 @@ class Typeface:
 
 @lru_cache(maxsize=8192)
 def _layout(face: Typeface, text: str) -> Layout:
-    x, boxes, runs = 0.0, [], []
+    x = 0.0
+    boxes: list[tuple[float, float, float, float]] = []
+    runs: list[Run] = []
     end = -1.0  # of the last run: only characters that follow it at once join it
     for char in text:
         font, glyph = face.draw(char)
@@ -127,8 +129,8 @@ def _layout(face: Typeface, text: str) -> Layout:
             end = x + advance
         else:
             assert glyph is not None
-            advance = glyph.advance
             left, right, bottom, top = _extent((*glyph.strokes, *glyph.filled))
+            advance = max(glyph.advance, right)  # some stroke fonts have letters that claim no width
             if glyph.strokes or glyph.filled:
                 runs.append(Run(char, x, "", glyph.strokes, glyph.filled))
         if right > left or top > bottom:

@@ -62,7 +62,7 @@ def bracket(d: Draughtsman) -> Design:
     w, r = wide / 2, d.pick(0, 3, 5)
     rounded(face, -w, 0, w, high, 0)
     face.line((-w, t), (w, t))
-    across = (-pitch / 2, pitch / 2) if pairs else (0.0,)
+    across: tuple[float, ...] = (-pitch / 2, pitch / 2) if pairs else (0.0,)
     for x in across:
         if slot:
             face.slot((x, y), run, hole, 90)

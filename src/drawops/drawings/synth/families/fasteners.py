@@ -108,6 +108,7 @@ def hex_nut(d: Draughtsman) -> Design:
     at = size / 2 * 0.7071
     face.leader((at, at), 45, d.thread(size, thread.pitch), kind="thread")
     if d.chance(0.6):
+        side.marks.append(Mark("datum", (0, -s * 0.4), 180, "A"))
         side.leader((m * 0.5, e / 2), 80, frame=d.gdt("⊥", d.pick(0.1, 0.2), "A"))
     side.marks.append(Mark("finish", (m * 0.5, e / 2), 90, d.roughness(3.2, 6.3)))
     solid = (s * s * 0.866 - pi / 4 * size**2) * m

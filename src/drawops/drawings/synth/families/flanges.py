@@ -90,7 +90,7 @@ def _holes_leader(d: Draughtsman, face: View, circle: float, n: int, hole: float
     first = d.dia(hole, n)
     if not more and d.chance(0.4):
         first += d.style.say(" EQ SP", "均布")
-    frame = ()
+    frame: tuple[str, ...] = ()
     if d.chance(0.5):
         frame = d.gdt("⌖", d.pick(0.1, 0.2, 0.3), "A", round_zone=True, modifier="Ⓜ" if d.chance(0.3) else "")
     face.leader((x + r * 0.7, y + r * 0.7), 45, first, *more, frame=frame)
@@ -121,6 +121,7 @@ def cover(d: Draughtsman) -> Design:
     cut.dim((end, -through / 2), (end, through / 2), d.fit(through, "H8"), "right")
     cut.dim((end, -outer / 2), (end, outer / 2), d.plain(outer, "⌀"), "right")
     cut.marks.append(Mark("finish", (reach + thick / 2, outer / 2), 90, d.roughness(3.2, 6.3)))
+    cut.marks.append(Mark("datum", (0, -spigot / 2 + wall / 2), 180, "A"))
     cut.leader((reach, spigot / 2 + 2), 140, frame=d.gdt("⊥", d.pick(0.02, 0.03, 0.05), "A"))
     for r in (outer / 2, outer / 2 - 1, through / 2):
         face.circle((0, 0), r)
@@ -195,9 +196,9 @@ def spacer_ring(d: Draughtsman) -> Design:
     face.centre_mark((0, 0), outer / 2)
     if d.chance(0.5):
         thread = THREADS[int(d.pick(4, 5, 6))]
-        for sign, line in ((thread.size / 2, "hidden"), (thread.core / 2, "hidden")):
+        for half in (thread.size / 2, thread.core / 2):
             for side in (1, -1):
-                face.line((side * sign, bore / 2), (side * sign, outer / 2 - 0.3), line)
+                face.line((side * half, bore / 2), (side * half, outer / 2 - 0.3), "hidden")
         face.leader((thread.size / 2, outer / 2 - 1), 50, d.thread(thread.size, thread.pitch), kind="thread")
     face.cuts.append(Cut((0, -outer / 2), (0, outer / 2), 180.0, "A"))
     return Design({(0, 0): cut, (0, 1): face}, volume(outline) - volume(inner), rest_finish=d.rest())

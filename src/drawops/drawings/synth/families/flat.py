@@ -64,26 +64,28 @@ def base_plate(d: Draughtsman) -> Design:
     depth = f"⌴⌀{d.style.number(big.bore)}{d.depth(big.bore_depth)}"
     frame = d.gdt("⌖", d.pick(0.1, 0.2), "A", round_zone=True) if d.chance(0.6) else ()
     top.leader((cx + big.bore / 2 * k, cy + big.bore / 2 * k), 40, d.dia(big.clearance, 4), depth, frame=frame)
-    sx = pitch / 2
-    top.leader((sx + small.size / 2 * k, -small.size / 2 * k), 320, d.thread(small.size, small.pitch, 2), kind="thread")
+    tapped = pitch / 2
+    top.leader(
+        (tapped + small.size / 2 * k, -small.size / 2 * k), 320, d.thread(small.size, small.pitch, 2), kind="thread"
+    )
     if r:
         top.leader((-x + r * (1 - k), y - r * (1 - k)), 135, d.radius(r, 4))
     top.cuts.append(Cut((-x, 0), (x, 0), 90.0, "A"))
     cut.rectangle(-x, 0, x, t)
     ring = [(-x, 0.0), (x, 0.0), (x, float(t)), (-x, float(t))]
     voids = []
-    for centre, hole in ((0.0, bore), (-sx, small.core), (sx, small.core)):
+    for middle, hole in ((0.0, bore), (-tapped, small.core), (tapped, small.core)):
         for sign in (1, -1):
-            cut.line((centre + sign * hole / 2, 0), (centre + sign * hole / 2, t))
+            cut.line((middle + sign * hole / 2, 0), (middle + sign * hole / 2, t))
             if hole == small.core:
-                cut.line((centre + sign * small.size / 2, 0), (centre + sign * small.size / 2, t), "thin")
-        cut.line((centre, -3), (centre, t + 3), "centre")
+                cut.line((middle + sign * small.size / 2, 0), (middle + sign * small.size / 2, t), "thin")
+        cut.line((middle, -3), (middle, t + 3), "centre")
         voids.append(
             [
-                (centre - hole / 2, -1.0),
-                (centre + hole / 2, -1.0),
-                (centre + hole / 2, t + 1.0),
-                (centre - hole / 2, t + 1.0),
+                (middle - hole / 2, -1.0),
+                (middle + hole / 2, -1.0),
+                (middle + hole / 2, t + 1.0),
+                (middle - hole / 2, t + 1.0),
             ]
         )
     cut.hatch(ring, voids)

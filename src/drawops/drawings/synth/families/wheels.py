@@ -83,6 +83,7 @@ def pulley(d: Draughtsman) -> Design:
     cut.dim((long, -hub / 2), (long, hub / 2), d.plain(hub, "⌀"), "right")
     x = edge + (n - 1) * pitch
     cut.leader((x + top / 2 - half * 0.6, r - deep * 0.6), 45, f"{angle}°±{d.style.number(0.5)}°")
+    cut.marks.append(Mark("datum", (long, -(hub + bore) / 4), 0, "A"))
     cut.leader((0, r * 0.85), 150, frame=d.gdt("↗", d.pick(0.1, 0.2), "A"))
     cut.marks.append(Mark("finish", (edge / 4, r), 90, d.roughness(3.2)))
     for radius in (r, hub / 2):
@@ -113,8 +114,8 @@ def spur_gear(d: Draughtsman) -> Design:
     r, c = outer / 2, 1.0 if module < 3 else 1.5
     cut, face = View(), View()
     outline = [(0, r - c), (c, r), (width - c, r), (width, r - c)]
-    void = [(0, root / 2), (width, root / 2), (width, r + 1), (0, r + 1)]
-    voids = [void, keyway_void(width, bore)]
+    voids: list[list[Point]] = [[(0, root / 2), (width, root / 2), (width, r + 1), (0, r + 1)]]
+    voids.append(keyway_void(width, bore))
     rim = root / 2 - 3 * module
     if rim - hub / 2 > 10 and width > 14:
         a = round(width * 0.3)
@@ -148,6 +149,7 @@ def spur_gear(d: Draughtsman) -> Design:
     cut.dim((0, -r), (0, r), d.fit(outer, "h9") if outer <= 250 else d.plain(outer, "⌀"), "left")
     cut.dim((0, -pitch / 2), (0, pitch / 2), d.plain(pitch, "⌀"), "left")
     cut.leader((width - c / 2, r - c / 2), 50, d.chamfer(c, 2))
+    cut.marks.append(Mark("datum", (width, -(root / 2 + rim) / 2), 0, "A"))
     cut.leader((0, (root / 2 + hub / 2) / 2), 155, frame=d.gdt(d.rng.choice("↗⊥"), d.pick(0.02, 0.03), "A"))
     cut.marks.append(Mark("finish", (width * 0.5, r), 90, d.roughness(1.6, 3.2)))
     face.circle((0, 0), r)
@@ -205,6 +207,7 @@ def sprocket(d: Draughtsman) -> Design:
     cut.dim((0, -r), (0, r), d.plain(outer, "⌀"), "left")
     cut.dim((long, -hub / 2), (long, hub / 2), d.plain(hub, "⌀"), "right")
     cut.dim((0, -root / 2), (0, root / 2), Value("⌀" + d.style.number(root, 2), "0", f"-{d.style.number(0.2)}"), "left")
+    cut.marks.append(Mark("datum", (long, -(hub + bore) / 4), 0, "A"))
     cut.leader((tooth, r * 0.85), 35, frame=d.gdt("↗", d.pick(0.1, 0.15, 0.2), "A"))
     cut.marks.append(Mark("finish", (tooth + (long - tooth) * 0.4, hub / 2), 90, d.roughness(3.2, 6.3)))
     face.polyline(_teeth(z, pitch / 2, roller / 2, outer / 2), closed=True)

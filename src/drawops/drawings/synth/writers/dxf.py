@@ -36,7 +36,7 @@ def dxf_bytes(scene: Scene) -> bytes:
         for stroke in scene.strokes:
             layer = {"layer": LAYERS[stroke.line][0]}
             if len(stroke.points) == 2 and not stroke.closed:
-                space.add_line(*stroke.points, dxfattribs=layer)
+                space.add_line(stroke.points[0], stroke.points[1], dxfattribs=layer)
             else:
                 space.add_lwpolyline(stroke.points, close=stroke.closed, dxfattribs=layer)
         for arc in scene.arcs:
@@ -65,14 +65,18 @@ def _tables(doc: Any, scene: Scene) -> None:
         signed = [p if i % 2 == 0 else -p for i, p in enumerate(pattern)]
         doc.linetypes.add(line.upper(), [sum(pattern), *signed])
     for line, (layer, colour) in LAYERS.items():
-        width = round(scene.line_width(line) * 100)  # type: ignore[arg-type]
-        weight = min(_WEIGHTS, key=lambda w, width=width: abs(w - width))
+        weight = _weight(scene.line_width(line))  # type: ignore[arg-type]
         name = line.upper() if line in DASHES else "Continuous"
         doc.layers.add(layer, color=colour, linetype=name, lineweight=weight)
     doc.layers.add("TEXT", color=7, lineweight=18)
     font = "isocp.shx" if scene.face.is_stroke else "DejaVuSans.ttf"
     doc.styles.add("LATIN", font=font)
     doc.styles.add("CHINESE", font="NotoSansSC-Regular.otf")
+
+
+def _weight(width: float) -> int:
+    """The nearest DXF line weight (1/100 mm) of a width in mm."""
+    return min(_WEIGHTS, key=lambda weight: abs(weight - 100.0 * width))
 
 
 def _write(space: Any, text: Text) -> None:

@@ -56,7 +56,8 @@ def pdf_bytes(scene: Scene, *, title: str = "") -> bytes:
 def _write(canvas: Any, text: Text, scene: Scene) -> None:
     sizes = {font.name: font.size for font in scene.face.fonts}
     c, s = cos(radians(text.angle)), sin(radians(text.angle))
-    strokes, filled = [], []
+    strokes: list[list[Point]] = []
+    filled: list[list[Point]] = []
     for run in text.layout.runs:
         if run.font:
             x, y = text.at(run.x * text.height, 0.0)

@@ -1,6 +1,7 @@
 """What a scanner or a copier does to a drawing: skew, blur, grey paper, noise, specks, a fold, JPEG grain."""
 
 from random import Random
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,12 +19,12 @@ def scan(image: Grey, rng: Random) -> tuple[Grey, NDArray[np.float64]]:
     """
     noise = np.random.default_rng(rng.getrandbits(64))
     height, width = image.shape
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-0.6, 0.6), rng.uniform(0.992, 1.0))
-    matrix[:, 2] += rng.uniform(-4, 4), rng.uniform(-4, 4)
-    out = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=255)
-    if rng.random() < 0.4:  # a worn pen or a weak copy: lines thicker or thinner
-        kernel = np.ones((2, 2), np.uint8)
-        out = cv2.erode(out, kernel) if rng.random() < 0.6 else cv2.dilate(out, kernel)
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-0.6, 0.6), rng.uniform(0.992, 1.0))
+    matrix = np.array(turn, dtype=np.float64)
+    matrix[:, 2] += (rng.uniform(-4, 4), rng.uniform(-4, 4))
+    out: Any = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=(255.0,))
+    if rng.random() < 0.25:  # a copy of a copy: lines run
+        out = cv2.erode(out, np.ones((2, 2), np.uint8))
     out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.45, 0.9))
     out = _paper(out, rng, noise)
     if rng.random() < 0.4:
@@ -33,7 +34,7 @@ def scan(image: Grey, rng: Random) -> tuple[Grey, NDArray[np.float64]]:
         ok, packed = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(55, 85)])
         if ok:
             out = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)
-    return out, np.asarray(matrix, dtype=np.float64)
+    return out, matrix
 
 
 def _paper(image: Grey, rng: Random, noise: np.random.Generator) -> Grey:
@@ -47,7 +48,9 @@ def _paper(image: Grey, rng: Random, noise: np.random.Generator) -> Grey:
     out = image.astype(np.float32) * ((paper - ink) / 255) + ink
     out += shade
     out += grain
-    return np.clip(out, 0, 255).astype(np.uint8) & 0xFC | 0x02
+    coarse = np.clip(out, 0, 255).astype(np.uint8)
+    coarse &= 0xFC
+    return coarse
 
 
 def _fold(image: Grey, rng: Random) -> None:
@@ -66,4 +69,4 @@ def _specks(image: Grey, rng: Random, noise: np.random.Generator) -> None:
     height, width = image.shape
     for _ in range(rng.randint(0, 40)):
         centre = int(noise.integers(width)), int(noise.integers(height))
-        cv2.circle(image, centre, int(noise.integers(1, 3)), int(noise.integers(40, 190)), -1)
+        cv2.circle(image, centre, int(noise.integers(1, 3)), (float(noise.integers(40, 190)),), -1)
