@@ -25,7 +25,8 @@ Mask = NDArray[np.uint8]
 _WORK_SIDE = 2000  # pixels of the longer side at which shapes are looked for
 _PICTURE_SIDE = 1700  # up to this size a picture without frame is one view, however many pieces it has
 _MAX_VIEWS = 12
-_INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below pale thin lines
+_INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below thin lines
+_PALE = 15  # the palest frame
 _BOX = 7  # pixels over which the weight of a line is measured; no outline is wider at the working size
 
 
@@ -56,7 +57,11 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     darkness, scale = _darkness(_grey(image))
     ink = _binary(darkness > _INK)
     frame = _drawing_area(ink)
+    if frame is None and max(ink.shape) > _PICTURE_SIDE:
+        frame = _drawing_area(_binary(darkness > _PALE))
     sheet = ink if frame is None else ink & frame
+    if frame is None and max(ink.shape) > _PICTURE_SIDE:
+        sheet = _without_edge(ink)
     for line in text:
         cv2.fillPoly(sheet, [np.round(np.multiply(line.quad, scale)).astype(np.int32)], 0)
     if not sheet.any():
@@ -66,6 +71,9 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
         apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
         return _views(_fill(sheet), sheet, scale, gap=apart)
     solid = _solid(outlines)
+    everything = solid if outlines is sheet else _solid(sheet)
+    if cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):  # what seemed light were outlines too
+        solid, outlines = everything, sheet
     if _extent(solid) < 0.1 * _extent(outlines):  # nothing closed: the drawn lines are the shape
         solid = outlines
     return _views(solid, outlines, scale, gap=max(sheet.shape) // 150)
@@ -129,6 +137,14 @@ def _drawing_area(ink: Mask) -> Mask | None:
     return None
 
 
+def _without_edge(ink: Mask) -> Mask:
+    """Without what runs along the edge of the paper: it would close the whole page to one shape."""
+    margin = max(ink.shape) // 150
+    inside = np.zeros_like(ink)
+    inside[margin:-margin, margin:-margin] = ink[margin:-margin, margin:-margin]
+    return inside
+
+
 def _has_cells_outside(area: Mask, stats: NDArray[np.int32], labels: NDArray[np.int32], outside: set[int]) -> bool:
     """Whether rectangular white cells lie beside the area: those of a title block or zone marks. The outline of a
     plate that fills the picture has none."""
@@ -160,7 +176,7 @@ def _heavy_lines(darkness: NDArray[np.uint8], sheet: Mask) -> Mask:
     counts, edges = np.histogram(lines, bins=64, weights=1 / lines)  # by length, not by area
     centres = (edges[:-1] + edges[1:]) / 2
     threshold, light, heavy, share = _two_classes(counts, centres)
-    if heavy < 1.5 * light or share < 0.1:
+    if heavy < 1.4 * light or share < 0.1:
         return sheet
     return sheet & (areas | _binary(weight >= threshold))
 
