@@ -290,8 +290,10 @@ class Board:
             quads.append(bounds(item.quad()))
             left += width
         x0, y0, x1, y1 = quads[0][0], min(q[1] for q in quads), quads[-1][2], max(q[3] for q in quads)
-        self.scene.groups.append(Group(" ".join(cells), ((x0, y1), (x1, y1), (x1, y0), (x0, y0)), 0.0, "gdt"))
-        self.taken.append((x, y - tall, x + sum(widths), y))
+        outline = x, y - tall, x + sum(widths), y
+        quad = (x0, y1), (x1, y1), (x1, y0), (x0, y0)
+        self.scene.groups.append(Group(" ".join(cells), quad, 0.0, "gdt", outline))
+        self.taken.append(outline)
 
     def mark(self, placed: Placed, mark: Mark) -> None:
         """A surface-finish tick or a datum triangle standing on an edge."""
@@ -346,7 +348,7 @@ class Board:
         cost += 15.0 * sum(overlap(reach, other) and bool(hits(line, other)[0]) for other in self.taken)
         segments = self.segments()
         cost += 0.35 * min(12, crossings(segments, tip, knee))
-        cost += 1.5 * min(8, int(hits(segments, box).sum()))
+        cost += 3.0 * min(8, int(hits(segments, box).sum()))
         vx0, vy0, vx1, vy1 = placed.box
         if overlap(box, (vx0, vy0, vx1, vy1)):
             cost += 5.0

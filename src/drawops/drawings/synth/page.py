@@ -166,6 +166,7 @@ def _title(board: Board, placed: Placed) -> None:
 def _break_lines(scene: Scene) -> None:
     """Breaks narrow lines where a text stands: no line may cross a dimension text (GB/T 4458.4)."""
     places = [(bounds(t.quad(0.5)), Polygon(t.quad(0.5))) for t in scene.texts if t.kind != "zone"]
+    places += [(group.outline, box(*group.outline)) for group in scene.groups]
     kept: list[Stroke] = []
     for stroke in scene.strokes:
         if stroke.line not in ("centre", "hatch", "dimension", "hidden", "phantom"):

@@ -102,6 +102,8 @@ class Group:
     quad: tuple[Point, Point, Point, Point]
     angle: float
     kind: str
+    outline: tuple[float, float, float, float]
+    """The frame around them: xmin, ymin, xmax, ymax."""
 
 
 @dataclass

@@ -24,16 +24,24 @@ def outside(view: View, profile: Profile, line: LineType = "visible") -> None:
     axis(view, profile)
 
 
-def section(view: View, outer: Profile, inner: Profile | None = None, voids: Sequence[Sequence[Point]] = ()) -> None:
+def section(
+    view: View,
+    outer: Profile,
+    inner: Profile | None = None,
+    voids: Sequence[Sequence[Point]] = (),
+    keyway: Sequence[Point] = (),
+) -> None:
     """A full section: both halves hatched between the outer and the inner outline, inner edges seen.
 
-    `voids` are rings of the upper half that are not cut: bolt holes, teeth.
+    `voids` are rings of the upper half that are not cut, nor their mirror images: bolt holes, teeth. `keyway` is one
+    that is in the upper half only.
     """
     inner = list(inner or ())
     for sign in (1, -1):
         ring = [(x, sign * r) for x, r in (*outer, *reversed(inner or [(outer[0][0], 0.0), (outer[-1][0], 0.0)]))]
         view.polyline(ring if inner else [(x, sign * r) for x, r in outer], "visible", closed=bool(inner))
-        view.hatch(ring, [[(x, sign * y) for x, y in void] for void in voids])
+        holes = [[(x, sign * y) for x, y in void] for void in voids]
+        view.hatch(ring, [*holes, list(keyway)] if keyway and sign > 0 else holes)
     ends = (inner[0], inner[-1]) if inner else (outer[0], outer[-1])
     for x, r in ends:
         view.line((x, -r), (x, r))

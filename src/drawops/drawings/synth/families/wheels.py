@@ -57,7 +57,7 @@ def pulley(d: Draughtsman) -> Design:
     outline += [(width, r)]
     long = max(width, d.whole(width, width + 12, 4))
     rim = r - deep - d.pick(6, 7, 8)
-    voids: list[list[Point]] = [keyway_void(long, bore)]
+    voids: list[list[Point]] = []
     web = rim - hub / 2 > 12 and width > 24
     if web:
         t = round(width * 0.36)
@@ -73,7 +73,7 @@ def pulley(d: Draughtsman) -> Design:
         outline += [(width, hub / 2), (long - 1, hub / 2), (long, hub / 2 - 1)]
         cut.dim((0, -r), (long, -hub / 2), d.value(long), "bottom")
     inner = keyed_bore(d, cut, face, long, bore)
-    section(cut, outline, inner, voids)
+    section(cut, outline, inner, voids, keyway_void(long, bore))
     cut.dim((0, -r), (width, -r), d.value(width), "bottom")
     cut.dim((0, r), (edge, r), d.plain(edge), "top")
     if n > 1:
@@ -115,7 +115,6 @@ def spur_gear(d: Draughtsman) -> Design:
     cut, face = View(), View()
     outline = [(0, r - c), (c, r), (width - c, r), (width, r - c)]
     voids: list[list[Point]] = [[(0, root / 2), (width, root / 2), (width, r + 1), (0, r + 1)]]
-    voids.append(keyway_void(width, bore))
     rim = root / 2 - 3 * module
     if rim - hub / 2 > 10 and width > 14:
         a = round(width * 0.3)
@@ -141,7 +140,7 @@ def spur_gear(d: Draughtsman) -> Design:
         cut.dim((width, -hub / 2), (width, hub / 2), d.plain(hub, "⌀"), "right")
         cut.dim((width, -rim), (width, rim), d.plain(round(2 * rim, 1), "⌀"), "right")
     inner = keyed_bore(d, cut, face, width, bore)
-    section(cut, outline, inner, voids)
+    section(cut, outline, inner, voids, keyway_void(width, bore))
     for sign in (1, -1):
         cut.line((0, sign * root / 2), (width, sign * root / 2))
         cut.line((-3, sign * pitch / 2), (width + 3, sign * pitch / 2), "centre")
@@ -196,9 +195,8 @@ def sprocket(d: Draughtsman) -> Design:
     outline = [(0, r - 2.5 * c), (c, r), (tooth - c, r), (tooth, r - 2.5 * c), (tooth, hub / 2)]
     outline += [(long - 1, hub / 2), (long, hub / 2 - 1)]
     inner = keyed_bore(d, cut, face, long, bore)
-    section(
-        cut, outline, inner, [[(0, root / 2), (tooth, root / 2), (tooth, r + 1), (0, r + 1)], keyway_void(long, bore)]
-    )
+    teeth = [(0, root / 2), (tooth, root / 2), (tooth, r + 1), (0, r + 1)]
+    section(cut, outline, inner, [teeth], keyway_void(long, bore))
     for sign in (1, -1):
         cut.line((0, sign * root / 2), (tooth, sign * root / 2))
         cut.line((-3, sign * pitch / 2), (tooth + 3, sign * pitch / 2), "centre")
