@@ -97,7 +97,9 @@ def benchmark(
             seen.add(drawing.sha256)
             image = drawing.page(0).image
         if turns:
-            image = np.ascontiguousarray(np.rot90(image[:, ::-1] if rng.random() < 0.5 else image, rng.integers(4)))
+            image = np.ascontiguousarray(
+                np.rot90(image[:, ::-1] if rng.random() < 0.5 else image, int(rng.integers(4)))
+            )
         found = isolate(image)
         labels.append(class_of(file, classes))
         views.append(max(found, key=_box_area) if found else _whole(image))

@@ -8,6 +8,7 @@ learnt is how shapes bend, lean and wobble, not which shapes there are.
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,12 @@ def fit(*, families: int = 400, members: int = 12, seed: int = 0, cache: Path, t
     """Write means and axes, {block}_mean (D,) and {block}_axes (D, d), as float16."""
     views, labels = generated_views(families, members, seed=seed)
     descriptors = Describer(cache, threads=1).describe(views)
-    stored = {}
+    stored: dict[str, Any] = {}
     for name, _, kept, _ in BLOCKS:
         mean, axes = discriminants(descriptors[name], labels, kept, smoothing=_SMOOTHING[name])
         stored[f"{name}_mean"], stored[f"{name}_axes"] = mean, axes
-    np.savez_compressed(target, **{name: value.astype(np.float16) for name, value in stored.items()})
+    halves: dict[str, Any] = {name: value.astype(np.float16) for name, value in stored.items()}
+    np.savez_compressed(target, **halves)
 
 
 def discriminants(
