@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "submit": "drawops.runners",
-    "read": "drawops.ocr",
+    "read": "drawops.reading",
     "similar": "drawops.similarity",
 }
 

@@ -8,7 +8,7 @@ import os
 import tomllib
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,6 +35,7 @@ class Settings(BaseModel):
     servers: str = Field("", description="Comma-separated base URLs of DrawOps servers beyond those of this home.")
     listen: str = Field("127.0.0.1:8080", description="host:port on which `drawops serve` listens.")
     threads: int = Field(0, ge=0, description="Inference threads; 0 lets the runtime choose.")
+    engine: Literal["onnxruntime", "openvino"] = Field("onnxruntime", description="What executes the models.")
     image: str = Field("drawops/trainer:0.1.0", description="Image of pipeline steps on a cluster; a fixed tag.")
     user: str = Field("", description="Who is recorded as caller; default: the login name.")
 

@@ -71,7 +71,7 @@ def test_from_drawings_to_an_approved_version_that_serves(home: Settings, tmp_pa
 
     found = drawops("lineage", drawing.name)
     model = next(m for m in found["models"] if m["label"] == "v1.1")
-    assert model["approval"]["who"] == "李伟"
+    assert model["approval"]["by"] == "李伟"
     assert model["dataset"]["ref"] == ingested["dataset"]
     assert [p["label"] for p in drawops("model", "history")] == ["v1.0", "v1.1", "v1.0"]
     assert drawops("registry", "verify")["ok"]

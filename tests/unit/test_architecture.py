@@ -17,6 +17,7 @@ LAYERS = [
     {"ocr"},
     {"training", "evaluation", "similarity"},
     {"registry"},
+    {"reading"},
     {"serving"},
     {"runners", "steps"},
     {"demo", "doctor"},

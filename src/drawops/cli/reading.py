@@ -58,8 +58,9 @@ def read(
     as_json: AsJson = False,
 ) -> None:
     """Read drawings: every line of text with its place, angle and score."""
-    from drawops.ocr.files import open_model, read_file
-    from drawops.registry.records import Records
+    from drawops.ocr import read_file
+    from drawops.reading import open_model
+    from drawops.registry import Records
 
     if as_json:
         format = Format.JSON

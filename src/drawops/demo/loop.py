@@ -12,7 +12,7 @@ from drawops.drawings import find_files
 from drawops.drawings.synth import generate
 from drawops.errors import InputRefused
 from drawops.evaluation.report_data import ReadDrawing, SimilarHit, SimilarQuery
-from drawops.runners import submit
+from drawops.runners import open_runner, submit
 from drawops.serving.servers import call
 from drawops.settings import Settings, prepare_home
 
@@ -129,7 +129,7 @@ def run_demo(
         with step(f"Read the drawings with {story.serving}"):
             _compare(story, before, {path: _read(url, path) for path in before})
         with step("Embed every drawing's shape (pipeline)"):
-            follow(submit("similarity", settings=settings, dataset=story.dataset.ref))
+            follow(_submit("similarity", settings, dataset=story.dataset.ref))
         with step("Find similar parts"):
             _find_similar(story, url)
         say("Write the report")
@@ -178,15 +178,20 @@ def _read(url: str, path: Path) -> dict[str, Any]:
 def _train(story: Story, settings: Settings, plan: Plan, follow: Follow) -> None:
     from drawops.registry import ModelRegistry
 
-    run = follow(submit("incremental", settings=settings, dataset=story.dataset.ref, **plan.parameters))
+    run = follow(_submit("incremental", settings, dataset=story.dataset.ref, **plan.parameters))
     story.run = run.record
     story.version = ModelRegistry(settings).get(story.run.outputs["version"])
     story.passed = story.run.outputs["verdict"] == "passed"
 
 
+def _submit(name: str, settings: Settings, **parameters: Any) -> "Run":
+    """A run that ends with the demo, also when that is killed."""
+    return submit(name, runner=open_runner("local", settings, tied=True), settings=settings, **parameters)
+
+
 def _approve(story: Story, settings: Settings, approver: Approver) -> None:
     from drawops.registry import ModelRegistry
-    from drawops.serving.deploy import deploy
+    from drawops.runners.deployment import deploy
 
     registry = ModelRegistry(settings)
     registry.approve(story.version.label, by=approver.name, why=approver.why, source="demo")

@@ -77,7 +77,7 @@ def _approvals(registry: "ModelRegistry", label: str) -> list[ApprovalEntry]:
 
 def _lineage(settings: Settings, story: "Story") -> list[LineageStep]:
     """From a drawing that was read to where its model came from, as `drawops lineage` tells it."""
-    from drawops.registry.lineage import lineage
+    from drawops.registry import lineage
 
     drawing = story.drawings[0].name
     found = lineage(settings, drawing)

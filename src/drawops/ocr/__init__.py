@@ -16,7 +16,6 @@ _PUBLIC = {
     "ctc_greedy": "drawops.ocr.recogniser",
     "open_reader": "drawops.ocr.reader",
     "preprocess": "drawops.ocr.recogniser",
-    "read": "drawops.ocr.files",
     "read_file": "drawops.ocr.files",
 }
 

@@ -10,7 +10,6 @@ from drawops.datasets.text import normalise
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.ocr.boxes import Box, overlap, touching, wrap
 from drawops.ocr.detector import Detector
-from drawops.ocr.engine import Backend
 from drawops.ocr.fitting import Fitted, fit
 from drawops.ocr.model_files import base_detector, base_recogniser
 from drawops.ocr.recogniser import Reading, Recogniser
@@ -127,7 +126,7 @@ def _in_reading_order(lines: list[TextLine]) -> list[TextLine]:
     return sorted(lines, key=lambda line: (round(min(y for _, y in line.quad) / 20), min(x for x, _ in line.quad)))
 
 
-def open_reader(model: Path | None, settings: Settings, *, backend: Backend = "onnxruntime") -> Reader:
+def open_reader(model: Path | None, settings: Settings) -> Reader:
     """A Reader with the recogniser of a model directory (None: the base model) and the base detector."""
-    recogniser = Recogniser(model or base_recogniser(), threads=settings.threads, backend=backend)
-    return Reader(recogniser, Detector(base_detector(), threads=settings.threads, backend=backend))
+    options = {"threads": settings.threads, "backend": settings.engine}
+    return Reader(Recogniser(model or base_recogniser(), **options), Detector(base_detector(), **options))

@@ -369,7 +369,7 @@ def named(action: str, by: str, why: str) -> tuple[str, str]:
 
 
 def deployment() -> Callable[..., Any]:
-    """`drawops.serving.deploy.deploy`, imported when something is deployed: serving stands above the registry."""
+    """`drawops.runners.deployment.deploy`, imported when something is deployed: it stands above the registry."""
     from importlib import import_module
 
-    return import_module("drawops.serving.deploy").deploy
+    return import_module("drawops.runners.deployment").deploy

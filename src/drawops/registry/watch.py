@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from drawops.errors import DrawopsError, Unavailable
+from drawops.errors import DrawopsError, StepFailed, Unavailable
 from drawops.registry.audit import AuditEntry, AuditLog
 from drawops.registry.models import ModelRegistry, deployment
 from drawops.registry.reconcile import UI
@@ -94,7 +94,7 @@ class Watcher:
             on_approved(label, entry.who, entry.why)
         except Exception as exc:
             self._attempts[label] += 1
-            if isinstance(exc, Unavailable) and self._attempts[label] < ATTEMPTS:
+            if isinstance(exc, Unavailable | StepFailed) and self._attempts[label] < ATTEMPTS:
                 logger.warning("deployment of %s failed, trying again: %s", label, exc)
                 return
             known = isinstance(exc, DrawopsError)

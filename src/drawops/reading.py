@@ -1,0 +1,37 @@
+"""Reading by name: the Reader of a model version of the home."""
+
+from pathlib import Path
+from typing import Any
+
+from drawops.ocr import Reader, open_reader, read_file
+from drawops.ocr.model_files import load_card
+from drawops.registry import ModelRegistry
+from drawops.registry.versions import BASE_LABEL
+from drawops.settings import Settings
+
+
+def open_model(name: str | None, settings: Settings) -> tuple[str, Reader]:
+    """The label and the reader of a model: a version's label, `champion` (also for None), `base`, or the path of a
+    model directory.
+
+    Raises:
+        NotFound: there is no such version, and no such path.
+    """
+    if name and name not in ("base", "champion") and Path(name).exists():
+        path = Path(name)
+        return str(load_card(path).get("label") or path.name), open_reader(path, settings)
+    if name == "base":
+        return BASE_LABEL, open_reader(None, settings)
+    registry = ModelRegistry(settings)
+    if not registry.standing().champion:
+        registry.ensure_base()
+    label = registry.resolve(name or "champion")
+    return label, open_reader(registry.fetch(label), settings)
+
+
+def read(path: Path | str, model: str | None = None, *, use_vector_text: bool = True) -> dict[str, Any]:
+    """Read a drawing with a model version (default: the champion) of the home in use; see `read_file`."""
+    from drawops.settings import load_settings, prepare_home
+
+    label, reader = open_model(model, prepare_home(load_settings()))
+    return read_file(path, reader, model=label, use_vector_text=use_vector_text)

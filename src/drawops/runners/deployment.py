@@ -1,0 +1,17 @@
+"""An approval's consequence: the deployment pipeline, run here."""
+
+from drawops.registry import ModelRegistry
+from drawops.runners.submission import submit
+from drawops.serving.deploy import Deployment
+from drawops.settings import Settings
+
+
+def deploy(label: str, settings: Settings, *, by: str, why: str) -> Deployment:
+    """Run the pipeline `deployment` for an approved version and wait for it.
+
+    Raises:
+        StepFailed: a server can't serve the version; the champion is as before.
+    """
+    submit("deployment", settings=settings, version=label, by=by, why=why).wait()
+    entry = ModelRegistry(settings).audit.entries(label)[-1]
+    return Deployment(label, tuple((entry.details or {}).get("servers", ())))
