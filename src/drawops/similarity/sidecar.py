@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 _MARK = b"drawops-hnsw-1\n"
 _TAIL = struct.Struct("<Q")
 _CHUNK = 1 << 24
+_GROUNDWORK = 2_000  # vectors that one thread adds first
 _PARTIAL = ".partial"
 _LEFT_OVER_S = 3600  # a save takes seconds; what is older was killed
 
@@ -87,7 +88,11 @@ class Sidecar:
     def add(self, rows: Sequence[tuple[int, int, bytes]]) -> None:
         keys = np.array([row[0] for row in rows], np.uint64)
         vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float32).reshape(-1, self.dim)
-        self._graph.add(keys, vectors)
+        # Threads that start on an empty graph don't see each other's nodes and leave some unreachable.
+        alone = max(0, _GROUNDWORK - len(self._graph))
+        for part, threads in ((slice(None, alone), 1), (slice(alone, None), 0)):
+            if len(keys[part]):
+                self._graph.add(keys[part], vectors[part], threads=threads)
         self.unsaved += len(rows)
 
     def remove(self, seqs: Sequence[int]) -> None:
