@@ -149,16 +149,18 @@ def _add_shapes(app: FastAPI, settings: Settings) -> None:
 
 def _loaded(slot: ModelSlot) -> LoadedModel:
     if slot.current is None:
-        raise Unavailable("No model version is loaded yet. Ask /readyz until it answers 200.")
+        raise Unavailable(f"No model version is loaded yet. {slot.problem or 'Ask /readyz until it answers 200.'}")
     return slot.current
 
 
 def _follow(slot: ModelSlot, stop: threading.Event, every_s: float) -> None:
     while not stop.is_set():
+        before = slot.problem
         try:
             slot.follow_champion()
-        except Exception:  # the registry may be away for a while: go on serving, try again
-            logger.exception("could not follow the champion")
+        except Exception as exc:  # the registry may be away for a while: go on serving, try again
+            if slot.problem != before:  # once, not every two seconds
+                logger.error("could not follow the champion", exc_info=exc)
         stop.wait(every_s)
 
 

@@ -42,6 +42,7 @@ def server_process(settings: Settings, *, watch: bool = True, timeout_s: float =
 
 def _wait_until_ready(settings: Settings, process: "subprocess.Popen[bytes]", log: Path, timeout_s: float) -> str:
     deadline = time.monotonic() + timeout_s
+    reason = ""
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise Unavailable(f"The server ended with exit code {process.returncode}. Its log: {log}")
@@ -49,7 +50,7 @@ def _wait_until_ready(settings: Settings, process: "subprocess.Popen[bytes]", lo
             if url := url_of(settings, process.pid):
                 call("GET", f"{url}/readyz", timeout_s=5)
                 return url
-        except Unavailable:
-            pass
+        except Unavailable as exc:
+            reason = f" {exc}"
         time.sleep(0.1)
-    raise Unavailable(f"The server was not ready after {timeout_s:.0f} s. Its log: {log}")
+    raise Unavailable(f"The server was not ready after {timeout_s:.0f} s.{reason} Its log: {log}")

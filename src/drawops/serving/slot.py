@@ -30,6 +30,8 @@ class ModelSlot:
         self._lock = threading.Lock()
         self._current: LoadedModel | None = None
         self._prepared: LoadedModel | None = None
+        self.problem = ""
+        """Why the champion could not be followed at the last try."""
 
     @property
     def current(self) -> LoadedModel | None:
@@ -62,9 +64,18 @@ class ModelSlot:
 
     def follow_champion(self) -> str:
         """Serve what the registry calls champion. Returns its label."""
+        try:
+            label = self._follow()
+        except Exception as exc:
+            self.problem = f"{type(exc).__name__}: {exc}"
+            raise
+        self.problem = ""
+        return label
+
+    def _follow(self) -> str:
         from drawops.registry import ModelRegistry
 
-        champion = ModelRegistry(self._settings).get("champion").label
+        champion = ModelRegistry(self._settings).resolve("champion")
         if self._current is None or self._current.label != champion:
             self.prepare(champion)
             with self._lock:
