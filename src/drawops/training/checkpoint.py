@@ -6,6 +6,7 @@ are all there is to keep of the random state; beside them parameters and the opt
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,20 @@ from numpy.typing import NDArray
 FILE = "state.npz"
 
 
-def save_checkpoint(folder: Path, parameters: list[Any], optimiser: Any, state: dict[str, Any]) -> None:
-    """Write atomically: a kill leaves the old checkpoint or the new one, never half of one."""
-    arrays = {f"parameter.{i}": p.numpy() for i, p in enumerate(parameters)}
+def save_checkpoint(
+    folder: Path,
+    parameters: list[paddle.Tensor],
+    optimiser: paddle.optimizer.Optimizer,
+    state: dict[str, Any],
+    best: Sequence[NDArray[np.float32]] = (),
+) -> None:
+    """Write atomically: a kill leaves the old checkpoint or the new one, never half of one.
+
+    Args:
+        state: what JSON can hold. best: the parameters of the best epoch, where they are kept.
+    """
+    arrays: dict[str, NDArray[Any]] = {f"parameter.{i}": p.numpy() for i, p in enumerate(parameters)}
+    arrays.update((f"best.{i}", value) for i, value in enumerate(best))
     for key, value in optimiser.state_dict().items():
         if isinstance(value, paddle.Tensor):
             arrays["optimiser." + _portable(key, parameters)] = value.numpy()
@@ -26,17 +38,19 @@ def save_checkpoint(folder: Path, parameters: list[Any], optimiser: Any, state: 
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / (FILE + ".partial")
     with partial.open("wb") as stream:
-        np.savez(stream, **arrays)
+        np.savez(stream, allow_pickle=False, **arrays)
         stream.flush()
         os.fsync(stream.fileno())
     partial.replace(folder / FILE)
 
 
-def load_checkpoint(folder: Path, parameters: list[Any], optimiser: Any, fingerprint: str) -> dict[str, Any] | None:
+def load_checkpoint(
+    folder: Path, parameters: list[paddle.Tensor], optimiser: paddle.optimizer.Optimizer, fingerprint: str
+) -> tuple[dict[str, Any], list[NDArray[np.float32]]] | None:
     """Restore parameters and optimiser in place.
 
     Returns:
-        The saved state, or None when there is no checkpoint of a run with this fingerprint.
+        The saved state and `best`, or None when there is no checkpoint of a run with this fingerprint.
     """
     file = folder / FILE
     if not file.is_file():
@@ -53,11 +67,12 @@ def load_checkpoint(folder: Path, parameters: list[Any], optimiser: Any, fingerp
             elif kind == "optimiser":
                 number, _, suffix = rest.partition(".")
                 moments[f"{parameters[int(number)].name}_{suffix}"] = stored[key]
+        best = [stored[f"best.{i}"] for i in range(len(parameters)) if f"best.{i}" in stored]
     optimiser.set_state_dict({key: paddle.to_tensor(value) for key, value in moments.items()})
-    return state
+    return state, best
 
 
-def _portable(key: str, parameters: list[Any]) -> str:
+def _portable(key: str, parameters: list[paddle.Tensor]) -> str:
     """`<parameter name>_moment1_0` as `<parameter number>.moment1_0`: names differ from process to process."""
     owners = [(len(p.name), i) for i, p in enumerate(parameters) if key.startswith(p.name + "_")]
     length, number = max(owners)

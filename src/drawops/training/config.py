@@ -21,6 +21,11 @@ class TrainConfig(BaseModel):
     batch_size: int = Field(32, ge=1, le=1024, description="Lines in one optimiser step, old ones included.")
     learning_rate: float = Field(0.0, ge=0.0, lt=1.0, description="Peak rate; 0: 2e-3 incremental, 1e-4 full.")
     warmup: float = Field(0.05, ge=0.0, le=0.5, description="Share of all steps in which the rate rises linearly.")
+    lr_policy: Literal["cosine", "fixed", "exp", "inv", "poly"] = Field(
+        "cosine", description="How the rate falls; see `drawops.training.schedule` for the formulas."
+    )
+    gamma: float = Field(0.0, ge=0.0, description="Of exp and inv, per optimiser step; 0: 0.999 for exp, 1e-4 for inv.")
+    power: float = Field(0.9, gt=0.0, description="Of inv and poly.")
     new_to_old: float = Field(7 / 3, gt=0.0, description="New lines to replayed old lines in every batch.")
     l2_sp: float = Field(1e-3, ge=0.0, description="Weight of the squared distance from the base's parameters.")
     weight_decay: float = Field(0.0, ge=0.0, description="AdamW's decay towards zero; the base is no zero.")
@@ -28,7 +33,12 @@ class TrainConfig(BaseModel):
     new_symbol_lines: int = Field(
         3, ge=1, description="A character outside the dictionary is added when this many training lines have it."
     )
-    patience: int = Field(0, ge=0, description="Stop after so many epochs without a better accuracy; 0: never.")
+    patience: int = Field(
+        0,
+        ge=0,
+        description="Stop after so many epochs without a better accuracy and keep the best epoch's weights; "
+        "0: train all epochs and keep the last.",
+    )
     checkpoint_s: float = Field(60.0, gt=0.0, description="Seconds between checkpoints inside an epoch.")
     threads: int = Field(0, ge=0, description="Threads of the feature extraction; 0 lets the runtime choose.")
     seed: int = Field(0, ge=0, lt=2**31, description="Order, initial rows and augmentation.")
@@ -40,6 +50,10 @@ class TrainConfig(BaseModel):
     @property
     def peak_rate(self) -> float:
         return self.learning_rate or (2e-3 if self.mode == "incremental" else 1e-4)
+
+    @property
+    def decay_gamma(self) -> float:
+        return self.gamma or (0.999 if self.lr_policy == "exp" else 1e-4)
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> "TrainConfig":

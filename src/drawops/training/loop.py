@@ -1,15 +1,14 @@
-"""Training a recogniser: one plain loop for the head alone and for the whole network.
+"""Training a recogniser, from a line set to a model directory: the head alone or the whole network.
 
 Importing this module imports paddle.
 """
 
 import json
 import logging
-import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -17,27 +16,25 @@ from typing import Any
 
 import numpy as np
 import paddle
+from numpy.typing import NDArray
 
 from drawops.errors import InputRefused
 from drawops.ocr.export import write_onnx
 from drawops.ocr.model_files import CARD_NAME, load_card, onnx_file
-from drawops.ocr.recogniser import Recogniser, padded_width, preprocess, stack
-from drawops.training.checkpoint import load_checkpoint, save_checkpoint
+from drawops.ocr.recogniser import Recogniser, preprocess, stack
 from drawops.training.config import Progress, TrainConfig, TrainResult
 from drawops.training.dictionary import grow_head, new_characters
 from drawops.training.export import check_parity, export_paddle
 from drawops.training.features import FeatureCache
-from drawops.training.line_set import Line, epoch_batches, fingerprint, load_image, load_lines
+from drawops.training.line_set import Line, fingerprint, load_image, load_lines
 from drawops.training.machine import Machine
-from drawops.training.tasks import FullTask, HeadTask, Task, collapse
+from drawops.training.run import Indices, LogMetrics, OnProgress, Run
+from drawops.training.tasks import FullTask, HeadTask, Task, fewest_frames
 
 logger = logging.getLogger(__name__)
 
 PARITY_LINES = 8
-FRAME_WIDTH = 8  # pixels of the padded line that one frame stands for
 MAX_VALIDATION = 300
-OnProgress = Callable[[Progress], None]
-LogMetrics = Callable[[dict[str, float], int], None]
 
 
 def train(
@@ -68,176 +65,132 @@ def train(
         DrawopsError: the exported files differ from the trained network.
     """
     started = time.monotonic()
-    machine = Machine()
     report = on_progress or (lambda progress: None)
     paddle.seed(config.seed)
     base = onnx_file(Path(base))
     recogniser = Recogniser(base, threads=config.threads)
-    lines, charset, weight, bias, vocabulary = _prepare(load_lines(Path(line_set)), recogniser, config)
-    class_of = {c: i + 1 for i, c in enumerate(charset)}
-    labels = [[class_of.get(c, 0) for c in line.text] for line in lines]
-    new, old, validation = _indices(lines)
-    identity = _identity(lines, base, config)
+    material = _prepare(load_lines(Path(line_set)), recogniser, config)
+    identity = _identity(material.lines, base, config)
     if finished := _finished(out, identity):
         logger.info("%s was trained already with the same lines, base and parameters", out)
         return finished
 
-    task: Task
-    if config.mode == "incremental":
-        features = FeatureCache(cache or Path(line_set) / "features", recogniser)
-        frames = features.fill([line.path for line in lines], _feature_progress(report, len(lines), config))
-        new, old = _fitting(new, labels, frames, vocabulary), _fitting(old, labels, frames, vocabulary)
-        rows = sorted({0} | {c for i in new for c in labels[i]} | {class_of[c] for c in vocabulary["added"]})
-        task = HeadTask(features, frames, recogniser.names, weight, bias, labels, rows)
-    else:
-        pictures = (preprocess(load_image(line.path)) for line in lines)
-        frames = np.array([padded_width(p.shape[2]) // FRAME_WIDTH for p in pictures], np.intp)
-        new, old = _fitting(new, labels, frames, vocabulary), _fitting(old, labels, frames, vocabulary)
-        task = FullTask(base, lines, recogniser.names, weight, bias, labels)
-    if not len(new):
-        raise InputRefused(str(line_set), "no label fits its crop. Check that the labels belong to the crops.")
-    anchors = [p.detach().clone() for p in task.parameters]
-    optimiser = paddle.optimizer.AdamW(
-        learning_rate=config.peak_rate,
-        parameters=task.parameters,
-        weight_decay=config.weight_decay,
-        grad_clip=paddle.nn.ClipGradByGlobalNorm(config.clip_norm),
+    folder = cache or Path(line_set) / "features"
+    task, frames = _task(material, recogniser, config, folder, report)
+    run = Run(
+        task,
+        material.labels,
+        frames,
+        material.new,
+        material.old,
+        material.validation,
+        config,
+        folder=out / "checkpoint",
+        identity=identity,
     )
-
-    checkpoints = out / "checkpoint"
-    state: dict[str, Any] = {"fingerprint": identity, "epoch": 0, "batch": 0, "step": 0, "loss_sum": 0.0, "curve": []}
-    if saved := load_checkpoint(checkpoints, task.parameters, optimiser, identity):
-        state = saved
-        logger.info("resuming %s at epoch %d, batch %d", out, state["epoch"] + 1, state["batch"])
-    curve: list[dict[str, float]] = state["curve"]
-    first_step, loop_started, saved_at = state["step"], time.monotonic(), time.monotonic()
-    seen = 0
-
-    for epoch in range(state["epoch"], config.run_epochs):
-        if _out_of_patience(curve, config.patience):
-            break
-        batches = epoch_batches(
-            new, old, frames, size=config.batch_size, new_to_old=config.new_to_old, seed=[config.seed, epoch]
-        )
-        steps = len(batches) * config.run_epochs
-        epoch_started = time.monotonic()
-        epoch_lines = 0
-        for number in range(state["batch"], len(batches)):
-            batch = batches[number]
-            optimiser.set_lr(learning_rate(state["step"], steps, config))
-            ctc = task.loss(batch, np.random.default_rng([config.seed, epoch, number]))
-            drift = sum(((p - q) ** 2).sum() for p, q in zip(task.parameters, anchors, strict=True))
-            (ctc + config.l2_sp * drift).backward()
-            optimiser.step()
-            optimiser.clear_grad()
-            seen, epoch_lines = seen + len(batch), epoch_lines + len(batch)
-            state.update(batch=number + 1, step=state["step"] + 1, loss_sum=state["loss_sum"] + float(ctc))
-            elapsed = time.monotonic() - loop_started
-            remaining = (steps - state["step"]) * elapsed / (state["step"] - first_step)
-            accuracy = curve[-1]["accuracy"] if curve else 0.0
-            mean_loss = state["loss_sum"] / (number + 1)
-            report(
-                Progress(
-                    "train",
-                    epoch + 1,
-                    config.run_epochs,
-                    state["step"],
-                    steps,
-                    mean_loss,
-                    accuracy,
-                    seen / elapsed,
-                    remaining,
-                )
-            )
-            if time.monotonic() - saved_at > config.checkpoint_s:
-                save_checkpoint(checkpoints, task.parameters, optimiser, state)
-                saved_at = time.monotonic()
-        point = {
-            "epoch": epoch + 1,
-            "loss": state["loss_sum"] / len(batches),
-            "accuracy": _accuracy(task, labels, validation),
-            "learning_rate": float(optimiser.get_lr()),
-            "lines_per_s": epoch_lines / max(1e-6, time.monotonic() - epoch_started),
-        }
-        curve.append(point)
-        state.update(epoch=epoch + 1, batch=0, loss_sum=0.0)
-        save_checkpoint(checkpoints, task.parameters, optimiser, state)
-        saved_at = time.monotonic()
-        logger.info("epoch %d: loss %.4f, accuracy %.4f", epoch + 1, point["loss"], point["accuracy"])
-        if log_metrics:
-            log_metrics({**point, **machine.metrics()}, epoch + 1)
-
-    _write(out, base, task, charset, lines, validation, curve)
+    chosen = run.finish(report, log_metrics)
+    _write(out, base, task, material, run.curve)
     card = {
         "mode": config.mode,
         "base": sha256(base.read_bytes()).hexdigest(),
         "config": {**config.model_dump(), "epochs": config.run_epochs, "learning_rate": config.peak_rate},
-        "added_characters": vocabulary["added"],
-        "counts": {"new": len(new), "old": len(old), "validation": len(validation)},
-        "skipped_labels": vocabulary["skipped"],
-        "unknown_characters": vocabulary["unknown"],
-        "accuracy": curve[-1]["accuracy"],
+        "added_characters": material.added,
+        "counts": {"new": len(material.new), "old": len(material.old), "validation": len(material.validation)},
+        "skipped_labels": material.skipped,
+        "unknown_characters": material.unknown,
+        "accuracy": chosen["accuracy"],
+        "epoch": chosen["epoch"],
         "seconds": round(time.monotonic() - started, 1),
-        "peak_memory_mb": machine.peak_memory_mb(),
+        "peak_memory_mb": Machine.peak_memory_mb(),
         "identity": identity,
     }
     (out / CARD_NAME).write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    shutil.rmtree(out / "checkpoint", ignore_errors=True)
     return _result(out, card)
 
 
-def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """Linear warm-up to the peak, then half a cosine to zero. `step` counts from 0."""
-    warmup = max(1, round(steps * config.warmup))
-    if step < warmup:
-        return config.peak_rate * (step + 1) / warmup
-    return config.peak_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+@dataclass
+class _Material:
+    """What a run is made from. `new`, `old` (training) and `validation` are indices of `lines` and `labels`."""
+
+    lines: list[Line]
+    labels: list[list[int]]
+    charset: list[str]
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    new: Indices
+    old: Indices
+    validation: list[int]
+    added: str
+    unknown: dict[str, int]
+    skipped: int
+
+    def drop_unfitting(self, frames: Indices) -> None:
+        """Leave out, and count, training lines without the frames that CTC needs: one a character and one between
+        equal neighbours. Where a label is longer, it belongs to another crop; its loss would be infinite."""
+        before = len(self.new) + len(self.old)
+        self.new, self.old = (
+            np.array([i for i in part if frames_needed(self.labels[i]) <= frames[i]], np.intp)
+            for part in (self.new, self.old)
+        )
+        self.skipped += before - len(self.new) - len(self.old)
 
 
-def _prepare(
-    lines: list[Line], recogniser: Recogniser, config: TrainConfig
-) -> tuple[list[Line], list[str], Any, Any, dict[str, Any]]:
+def frames_needed(label: Sequence[int]) -> int:
+    return len(label) + sum(a == b for a, b in pairwise(label))
+
+
+def _prepare(lines: list[Line], recogniser: Recogniser, config: TrainConfig) -> _Material:
     """Grow the dictionary by what the new lines need; leave out, and count, what still can't be written with it."""
     new_texts = [line.text for line in lines if line.split == "train" and not line.old]
     added, unknown = new_characters(new_texts, recogniser.charset, min_lines=config.new_symbol_lines)
     weight, bias, charset = grow_head(*recogniser.head(), recogniser.charset, added, seed=config.seed)
-    known = set(charset)
-    usable = [line for line in lines if line.text and line.split != "test" and known.issuperset(line.text)]
+    class_of = {c: i + 1 for i, c in enumerate(charset)}
+    usable = [line for line in lines if line.text and line.split != "test" and class_of.keys() >= set(line.text)]
     skipped = sum(line.split == "train" for line in lines) - sum(line.split == "train" for line in usable)
     if unknown:
         logger.warning("%d training labels left out; characters outside the dictionary: %s", skipped, unknown)
-    return usable, charset, weight, bias, {"added": added, "unknown": unknown, "skipped": skipped}
+    new = [i for i, line in enumerate(usable) if line.split == "train" and not line.old]
+    old = [i for i, line in enumerate(usable) if line.split == "train" and line.old]
+    validation = [i for i, line in enumerate(usable) if line.split == "val"] or new
+    return _Material(
+        lines=usable,
+        labels=[[class_of[c] for c in line.text] for line in usable],
+        charset=charset,
+        weight=weight,
+        bias=bias,
+        new=np.array(new, np.intp),
+        old=np.array(old, np.intp),
+        validation=validation[:: max(1, -(-len(validation) // MAX_VALIDATION))],
+        added=added,
+        unknown=unknown,
+        skipped=skipped,
+    )
 
 
-def _indices(lines: Sequence[Line]) -> tuple[Any, Any, list[int]]:
-    """Line numbers of the new and old training lines and of those the accuracy is measured on."""
-    new = np.array([i for i, line in enumerate(lines) if line.split == "train" and not line.old], np.intp)
-    old = np.array([i for i, line in enumerate(lines) if line.split == "train" and line.old], np.intp)
-    validation = [i for i, line in enumerate(lines) if line.split == "val"] or new.tolist()
-    return new, old, validation[:: -(-len(validation) // MAX_VALIDATION)]
+def _task(
+    material: _Material, recogniser: Recogniser, config: TrainConfig, cache: Path, report: OnProgress
+) -> tuple[Task, Indices]:
+    """What the mode trains, and the frames of each line.
 
-
-def _fitting(lines: Any, labels: Sequence[Sequence[int]], frames: Any, vocabulary: dict[str, Any]) -> Any:
-    """Those lines whose crop has the frames that CTC needs: one a character and one between equal neighbours.
-
-    Where a label is longer, it belongs to another crop; its loss would be infinite. Counted as skipped.
+    Raises:
+        InputRefused: no training line is left.
     """
-    needed = [len(labels[i]) + sum(a == b for a, b in pairwise(labels[i])) for i in lines]
-    fitting = lines[np.array(needed, np.intp) <= frames[lines]]
-    vocabulary["skipped"] += len(lines) - len(fitting)
-    return fitting
-
-
-def _accuracy(task: Task, labels: Sequence[Sequence[int]], lines: Sequence[int]) -> float:
-    """Share of lines read right in full."""
-    return sum(collapse(task.classes(i)) == list(labels[i]) for i in lines) / len(lines)
-
-
-def _out_of_patience(curve: Sequence[dict[str, float]], patience: int) -> bool:
-    if not patience or len(curve) <= patience:
-        return False
-    best = max(point["accuracy"] for point in curve[:-patience])
-    return max(point["accuracy"] for point in curve[-patience:]) <= best
+    paths = [line.path for line in material.lines]
+    features = FeatureCache(cache, recogniser) if config.mode == "incremental" else None
+    if features:
+        frames = features.fill(paths, _feature_progress(report, len(paths), config))
+    else:
+        frames = np.array([fewest_frames(load_image(path)) for path in paths], np.intp)
+    material.drop_unfitting(frames)
+    if not len(material.new):
+        raise InputRefused(str(paths[0].parent), "no label fits its crop. Check that the labels belong to the crops.")
+    weight, bias, labels = material.weight, material.bias, material.labels
+    if not features:
+        return FullTask(recogniser.path, material.lines, recogniser.names, weight, bias, labels), frames
+    appended = range(len(bias) - len(material.added), len(bias))
+    rows = sorted({0, *appended}.union(*(labels[i] for i in material.new)))
+    return HeadTask(features, frames, recogniser.names, weight, bias, labels, rows), frames
 
 
 def _identity(lines: Sequence[Line], base: Path, config: TrainConfig) -> str:
@@ -261,14 +214,13 @@ def _feature_progress(report: OnProgress, total: int, config: TrainConfig) -> Ca
     return done
 
 
-def _write(
-    out: Path, base: Path, task: Task, charset: list[str], lines: Sequence[Line], validation: list[int], curve: Any
-) -> None:
-    write_onnx(base, out / "inference.onnx", task.tensors(), charset)
+def _write(out: Path, base: Path, task: Task, material: _Material, curve: list[dict[str, float]]) -> None:
+    write_onnx(base, out / "inference.onnx", task.tensors(), material.charset)
     export_paddle(out, out / "paddle")
-    checked = validation[:PARITY_LINES]
-    batches = [stack([preprocess(load_image(lines[i].path))]) for i in checked]
-    check_parity([task.classes(i) for i in checked], batches, out, [str(lines[i].path) for i in checked])
+    checked = material.validation[:PARITY_LINES]
+    paths = [material.lines[i].path for i in checked]
+    batches = [stack([preprocess(load_image(path))]) for path in paths]
+    check_parity([task.classes(i) for i in checked], batches, out, [str(path) for path in paths])
     (out / "curve.json").write_text(json.dumps(curve, indent=1), encoding="utf-8")
 
 

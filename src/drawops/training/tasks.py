@@ -16,19 +16,21 @@ from numpy.typing import NDArray
 
 from drawops.drawings.model import Image
 from drawops.ocr.model_files import Head
-from drawops.ocr.recogniser import padded_width, preprocess, stack
+from drawops.ocr.recogniser import HEIGHT, MAX_WIDTH, batches, padded_width, preprocess, stack
 from drawops.training.features import FeatureCache
 from drawops.training.graph import OnnxLayer
 from drawops.training.line_set import Line, load_image
 
 Labels = Sequence[Sequence[int]]
+FRAME_WIDTH = 8  # pixels of the padded line that one frame stands for
+STRETCH = 0.1  # by which augmentation changes a line's width at most
 
 
 class Task(Protocol):
     parameters: list[paddle.Tensor]
 
-    def loss(self, lines: Sequence[int], rng: np.random.Generator) -> paddle.Tensor:
-        """Mean CTC loss of the lines with these numbers."""
+    def backward(self, lines: Sequence[int], rng: np.random.Generator) -> float:
+        """Mean CTC loss of the lines with these numbers; its gradient is added to the parameters'."""
 
     def classes(self, line: int) -> NDArray[np.intp]:
         """(T,) the best class of each frame of a line."""
@@ -44,8 +46,8 @@ def collapse(classes: NDArray[np.intp]) -> list[int]:
     return classes[kept & (classes != 0)].tolist()
 
 
-def ctc_loss(logits: paddle.Tensor, labels: Labels, frames: Sequence[int]) -> paddle.Tensor:
-    """Mean over the batch of -log p(label), softmax included.
+def ctc_loss(logits: paddle.Tensor, labels: Labels, frames: Sequence[int] | NDArray[np.intp]) -> paddle.Tensor:
+    """(N,) -log p(label) of each line, softmax included.
 
     Args:
         logits: (N, T, C); class 0 is the blank. labels: N lists of classes. frames: valid T of each line.
@@ -54,7 +56,7 @@ def ctc_loss(logits: paddle.Tensor, labels: Labels, frames: Sequence[int]) -> pa
     for row, label in zip(padded, labels, strict=True):
         row[: len(label)] = label
     lengths = paddle.to_tensor(np.array([len(label) for label in labels], np.int64))
-    losses = F.ctc_loss(
+    return F.ctc_loss(
         logits.transpose([1, 0, 2]),
         paddle.to_tensor(padded),
         paddle.to_tensor(np.asarray(frames, np.int64)),
@@ -62,7 +64,6 @@ def ctc_loss(logits: paddle.Tensor, labels: Labels, frames: Sequence[int]) -> pa
         blank=0,
         reduction="none",
     )
-    return losses.mean()
 
 
 class HeadTask:
@@ -124,7 +125,13 @@ class HeadTask:
             done += count
             waiting = []
 
-    def loss(self, lines: Sequence[int], rng: np.random.Generator) -> paddle.Tensor:
+    def backward(self, lines: Sequence[int], rng: np.random.Generator) -> float:
+        loss = self.loss(lines)
+        loss.backward()
+        return float(loss)
+
+    def loss(self, lines: Sequence[int]) -> paddle.Tensor:
+        """Mean CTC loss of the lines with these numbers."""
         frames = self._frames[lines]
         outside = sorted({c for i in lines for c in self._labels[i]} - self._place.keys())
         place = self._place | {c: len(self.rows) + k for k, c in enumerate(outside)}
@@ -143,7 +150,7 @@ class HeadTask:
             r = r + paddle.log(paddle.clip(1.0 - share, 1e-6, 1.0))
             parts.append(extra)
         labels = [[place[c] for c in self._labels[i]] for i in lines]
-        return ctc_loss(paddle.concat([*parts, r], axis=-1), labels, frames)
+        return ctc_loss(paddle.concat([*parts, r], axis=-1), labels, frames).mean()
 
     def classes(self, line: int) -> NDArray[np.intp]:
         part = slice(self._starts[line], self._starts[line + 1])
@@ -175,14 +182,20 @@ class FullTask:
         self.network.assign(names.bias, bias)
         self.parameters = self.network.parameters()
 
-    def loss(self, lines: Sequence[int], rng: np.random.Generator) -> paddle.Tensor:
-        pictures = [preprocess(augment(load_image(self._lines[i].path), rng)) for i in lines]
-        batch = stack(pictures)
-        logits = self.network(paddle.to_tensor(batch))
-        # The frames of a line end where its own padding would, whatever the batch was padded to.
-        step = batch.shape[3] / logits.shape[1]
-        frames = [min(logits.shape[1], int(padded_width(p.shape[2]) / step)) for p in pictures]
-        return ctc_loss(logits, [self._labels[i] for i in lines], frames)
+    def backward(self, lines: Sequence[int], rng: np.random.Generator) -> float:
+        """Gradients are summed over parts of one padded width and a bounded number of pixels.
+
+        The activations of the trunk and 18,7xx logits for every frame are what takes memory: 0.3 MB a pixel of
+        width. So it depends on the widest line, not on the batch; and a line is padded as when it is read.
+        """
+        total = 0.0
+        for members, batch in batches([augment(load_image(self._lines[i].path), rng) for i in lines]):
+            logits = self.network(paddle.to_tensor(batch))
+            labels = [self._labels[lines[i]] for i in members]
+            loss = ctc_loss(logits, labels, [logits.shape[1]] * len(members)).sum() / len(lines)
+            loss.backward()
+            total += float(loss)
+        return total
 
     def classes(self, line: int) -> NDArray[np.intp]:
         with paddle.no_grad():
@@ -193,11 +206,17 @@ class FullTask:
         return self.network.tensors()
 
 
+def fewest_frames(image: Image) -> int:
+    """Frames of a line when `augment` makes it as narrow as it may."""
+    height, width = image.shape[:2]
+    return padded_width(min(MAX_WIDTH, int(HEIGHT * (1 - STRETCH) * width / height))) // FRAME_WIDTH
+
+
 def augment(image: Image, rng: np.random.Generator) -> Image:
     """A slightly different picture of the same line: stretch, shift, contrast, noise."""
     height, width = image.shape[:2]
-    stretch = rng.uniform(0.9, 1.1)
-    matrix = np.float32([[stretch, rng.normal(0, 0.02), 0], [0, 1, rng.uniform(-0.04, 0.04) * height]])
+    stretch = rng.uniform(1 - STRETCH, 1 + STRETCH)
+    matrix = np.array([[stretch, rng.normal(0, 0.02), 0], [0, 1, rng.uniform(-0.04, 0.04) * height]], np.float32)
     size = (max(1, round(width * stretch)), height)
     changed = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     values = changed.astype(np.float32) * rng.uniform(0.85, 1.1) + rng.uniform(-10, 10)
