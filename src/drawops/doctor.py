@@ -39,9 +39,17 @@ class Check:
 def examine(settings: Settings) -> list[Check]:
     """Every check; a failing one says what to do in its detail. Nothing is written."""
     return [
-        Check("drawops", True, f"{__version__} on Python {platform.python_version()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB"),
+        Check(
+            "drawops",
+            True,
+            f"{__version__} on Python {platform.python_version()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB",
+        ),
         *(_package(name) for name in _PACKAGES),
-        Check("home", True, f"{settings.home}{'' if settings.home.is_dir() else ' (not made yet: the first command that writes makes it)'}"),
+        Check(
+            "home",
+            True,
+            f"{settings.home}{'' if settings.home.is_dir() else ' (not made yet: the first command that writes makes it)'}",
+        ),
         _try("object store", settings.objects_url, _check_objects, settings),
         _try("model registry", settings.mlflow_uri, _check_registry, settings),
         _try("records", settings.records_url, _check_records, settings),
@@ -54,7 +62,9 @@ def _package(name: str) -> Check:
     try:
         return Check(name, True, version(name))
     except PackageNotFoundError:
-        return Check(name, name in _OPTIONAL, "not installed" + (" (optional)" if name in _OPTIONAL else "; reinstall DrawOps"))
+        return Check(
+            name, name in _OPTIONAL, "not installed" + (" (optional)" if name in _OPTIONAL else "; reinstall DrawOps")
+        )
 
 
 def _try(name: str, address: str, check: Callable[[Settings], str], settings: Settings) -> Check:

@@ -128,5 +128,6 @@ def _in_reading_order(lines: list[TextLine]) -> list[TextLine]:
 
 def open_reader(model: Path | None, settings: Settings) -> Reader:
     """A Reader with the recogniser of a model directory (None: the base model) and the base detector."""
-    options = {"threads": settings.threads, "backend": settings.engine}
-    return Reader(Recogniser(model or base_recogniser(), **options), Detector(base_detector(), **options))
+    threads, backend = settings.threads, settings.engine
+    recogniser = Recogniser(model or base_recogniser(), threads=threads, backend=backend)
+    return Reader(recogniser, Detector(base_detector(), threads=threads, backend=backend))
