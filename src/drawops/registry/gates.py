@@ -30,6 +30,9 @@ class DrawingRule(_Rule):
         0.0, ge=-100, le=100, description="The whole interval of the gain in exact match must reach this (points)."
     )
     min_lines: int = Field(30, ge=1, description="Labelled test lines below which real drawings can't decide.")
+    min_drawings: int = Field(
+        2, ge=1, description="Labelled test drawings below which they can't decide: one has no spread."
+    )
     too_few: Literal["generated", "undecided"] = Field(
         "generated", description="With fewer: judge generated drawing lines instead, or leave it undecided."
     )
@@ -169,21 +172,21 @@ def _fields_beside(location: tuple[Any, ...]) -> set[str]:
 def _judge_drawings(rule: DrawingRule, report: EvaluationReport) -> list[_Finding]:
     labelled = report.get("drawings")
     count = labelled.lines if labelled else 0
-    if labelled and count >= rule.min_lines:
+    drawings = labelled.clusters if labelled else 0
+    wanted = f"the gate wants {rule.min_lines} of {_count(rule.min_drawings, 'drawing')}"
+    if labelled and count >= rule.min_lines and drawings >= rule.min_drawings:
         judged, remark = labelled, ""
     elif rule.too_few == "undecided":
-        missing = rule.min_lines - count
-        return [
-            _Finding(
-                "undecided",
-                f"Undecided: {_count(count, 'labelled test line')}, the gate wants {rule.min_lines}. "
-                f"{missing} more would let it decide.",
-            )
-        ]
+        have = f"{_count(count, 'labelled test line')} of {_count(drawings, 'drawing')}"
+        return [_Finding("undecided", f"Undecided: {have}, {wanted}. Add labelled drawings.")]
     else:
         fallback = report.get("generated")
-        have = f"Only {_count(count, 'labelled test line')}" if count else "There are no labelled test lines"
-        remark = f"{have} (the gate wants {rule.min_lines}), so generated lines in fonts never trained on are judged. "
+        have = (
+            f"Only {_count(count, 'labelled test line')} of {_count(drawings, 'drawing')}"
+            if count
+            else "There are no labelled test lines"
+        )
+        remark = f"{have} ({wanted}), so generated lines in fonts never trained on are judged. "
         if fallback is None:
             return [_Finding("undecided", f"Undecided: {have.lower()}, and no generated lines were read.")]
         judged = fallback
