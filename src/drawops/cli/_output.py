@@ -41,9 +41,10 @@ def print_json(value: Any) -> None:
 
 
 def console() -> "Console":
+    """As wide as the terminal; a pipe or a file gets whole cells."""
     from rich.console import Console
 
-    return Console()
+    return Console(width=None if sys.stdout.isatty() else 1000)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:

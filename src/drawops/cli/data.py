@@ -34,16 +34,18 @@ def synth(
     as_json: AsJson = False,
 ) -> None:
     """Draw made-up part drawings with exact labels: PDF, DXF and PNG with Label.txt and parts.csv."""
-    from dataclasses import asdict, is_dataclass
+    from dataclasses import asdict
 
     from drawops.drawings.synth import generate
 
-    summary = generate(folder, drawings=drawings, seed=seed, families=family or None)
-    content: Any = asdict(summary) if is_dataclass(summary) else summary.model_dump(mode="json")
+    with _Progress("draw") as progress:
+        summary = generate(folder, drawings=drawings, seed=seed, families=family or None, progress=progress.update)
     if as_json:
-        print_json(content)
-    else:
-        print_table(["", ""], content.items(), title=f"Drawn into {folder}")
+        print_json(asdict(summary))
+        return
+    formats = ", ".join(f"{n} {name}" for name, n in summary.formats.items())
+    print(f"{len(summary.files)} drawings ({formats}) with {summary.labels} labels in {folder}")
+    print_table(("family", "drawings"), sorted(summary.families.items()))
 
 
 def ingest(
