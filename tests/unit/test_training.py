@@ -106,6 +106,37 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nothing():
     assert rates[-1] < 1e-6 and sorted(rates[10:], reverse=True) == rates[10:]
 
 
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("fixed", [0.01, 0.01, 0.01]),
+        ("exp", [0.01, 0.0025, 0.000625]),  # 0.01 * 0.5**2, 0.01 * 0.5**4
+        ("inv", [0.01, 0.0025, 0.01 / 9]),  # 0.01 / (1 + 0.5 * 2)**2, 0.01 / (1 + 0.5 * 4)**2
+        ("poly", [0.01, 0.0064, 0.0036]),  # 0.01 * 0.8**2, 0.01 * 0.6**2
+        ("cosine", [0.01, 0.0090450850, 0.0065450850]),  # 0.005 * (1 + cos 36°), 0.005 * (1 + cos 72°)
+    ],
+)
+def test_the_rate_follows_the_policy_as_worked_out_by_hand(policy: str, expected: list[float]):
+    """Steps 0, 2 and 4 of 10, without warm-up."""
+    from drawops.training.schedule import learning_rate
+
+    config = TrainConfig.parse({"learning_rate": 0.01, "warmup": 0, "lr_policy": policy, "gamma": 0.5, "power": 2})
+    assert [learning_rate(step, 10, config) for step in (0, 2, 4)] == pytest.approx(expected)
+
+
+def test_a_policy_counts_from_the_end_of_the_warm_up():
+    from drawops.training.schedule import learning_rate
+
+    config = TrainConfig(learning_rate=0.01, warmup=0.2, lr_policy="poly", power=1)
+    rates = [learning_rate(step, 10, config) for step in range(10)]
+    assert rates == pytest.approx([0.005, 0.01, *(0.01 * (1 - i / 8) for i in range(8))])
+
+
+def test_an_unknown_policy_is_refused():
+    with pytest.raises(SettingsError, match="lr_policy=linear"):
+        TrainConfig.parse({"lr_policy": "linear"})
+
+
 # --- with paddle ---
 
 
@@ -153,6 +184,88 @@ def test_the_subset_softmax_is_the_full_softmax(line_set: Path, tmp_path: Path):
     assert float(task.loss(list(range(len(lines))))) == pytest.approx(expected, rel=1e-4)
     for row in range(len(lines)):
         np.testing.assert_array_equal(task.classes(row), logits[row, : frames[row]].argmax(axis=1))
+
+
+class _Scripted:
+    """A task that reads all, some or none of its lines right as its script says, one parameter counting the epochs."""
+
+    def __init__(self, share_right: list[float]) -> None:
+        import paddle
+
+        self._share, self._read = share_right, 0
+        self.parameters = [paddle.create_parameter([1], "float32", default_initializer=lambda *_: None)]
+        self.parameters[0].set_value(np.zeros(1, "float32"))
+
+    def backward(self, lines: list[int], rng: np.random.Generator) -> float:
+        (-self.parameters[0]).sum().backward()
+        return 1.0
+
+    def classes(self, line: int) -> np.ndarray:
+        epoch, self._read = self._read // 10, self._read + 1
+        return np.array([1 if line < 10 * self._share[epoch] else 2])
+
+
+def test_with_patience_a_run_ends_early_and_goes_back_to_its_best_epoch(tmp_path: Path):
+    from drawops.training.run import Run
+
+    def run(share: list[float], **config: float) -> tuple[float, list[float], dict[str, float]]:
+        task = _Scripted(share)
+        indices = np.arange(10)
+        made = Run(
+            task,
+            [[1]] * 10,
+            np.full(10, 5),
+            indices,
+            indices[:0],
+            indices.tolist(),
+            TrainConfig(epochs=6, batch_size=10, learning_rate=0.1, warmup=0, lr_policy="fixed", l2_sp=0, **config),
+            folder=tmp_path / str(config),
+            identity="x",
+        )
+        chosen = made.finish(lambda progress: None, None)
+        return float(task.parameters[0]), [point["accuracy"] for point in made.curve], chosen
+
+    accuracies = [0.2, 0.8, 0.5, 0.8, 0.9, 0.9]
+    weight, seen, chosen = run(accuracies, patience=2)
+    assert seen == [0.2, 0.8, 0.5, 0.8], "the fourth epoch is as good as the second, not better"
+    assert chosen["epoch"] == 2
+    assert weight == pytest.approx(0.2, rel=1e-3), "two steps of 0.1: the weights of the second epoch"
+    weight, seen, chosen = run(accuracies, patience=3)
+    assert chosen["epoch"] == 5 and weight == pytest.approx(0.5, rel=1e-3) and seen == accuracies
+    weight, seen, chosen = run(accuracies)
+    assert chosen["epoch"] == 6 and weight == pytest.approx(0.6, rel=1e-3), "without patience the last epoch counts"
+
+
+def test_full_training_sums_the_gradients_of_lines_of_any_width_in_bounded_parts(
+    line_set: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A batch's gradient is the mean of its lines' gradients, and no part of it is wider than the budget."""
+    from drawops.ocr import recogniser as reading
+    from drawops.training import tasks
+
+    monkeypatch.setattr(tasks, "augment", lambda image, rng: image)
+    monkeypatch.setattr(reading, "BATCH_PIXELS", 48 * 640)
+    recogniser = Recogniser(base_recogniser(), threads=1)
+    lines = [line for line in load_lines(line_set) if set(line.text) <= set(recogniser.charset)][:3]
+    class_of = {c: i + 1 for i, c in enumerate(recogniser.charset)}
+    labels = [[class_of[c] for c in line.text] for line in lines]
+    task = tasks.FullTask(recogniser.path, lines, recogniser.names, *recogniser.head(), labels)
+    widths: list[int] = []
+    task.network.register_forward_pre_hook(lambda layer, inputs: widths.append(inputs[0].shape[0] * inputs[0].shape[3]))
+
+    def gradient(members: list[int]) -> tuple[float, list[np.ndarray]]:
+        loss = task.backward(members, np.random.default_rng(0))
+        found = [np.zeros(p.shape, "float32") if p.grad is None else p.grad.numpy() for p in task.parameters]
+        for parameter in task.parameters:
+            parameter.clear_gradient()
+        return loss, found
+
+    loss, together = gradient([0, 1, 2])
+    assert len(widths) > 1 and max(widths) <= 640
+    single = [gradient([i]) for i in range(3)]
+    assert loss == pytest.approx(np.mean([value for value, _ in single]), rel=1e-4)
+    for part, *parts in zip(together, *(found for _, found in single), strict=True):
+        np.testing.assert_allclose(part, np.mean(parts, axis=0), atol=1e-3 * max(1e-3, np.abs(part).max()))
 
 
 def test_features_are_computed_once_and_kept_for_the_next_run(line_set: Path, tmp_path: Path):
@@ -217,7 +330,7 @@ from drawops.ocr.model_files import base_recogniser
 from drawops.training import TrainConfig, train
 line_set, out, cache, mode = sys.argv[1:]
 epochs = 10 if mode == "incremental" else 2
-config = TrainConfig(mode=mode, epochs=epochs, batch_size=4, threads=1, checkpoint_s=0.001)
+config = TrainConfig(mode=mode, epochs=epochs, batch_size=4, threads=1, checkpoint_s=0.001, patience=epochs)
 train(Path(line_set), base_recogniser(), Path(out), config, cache=Path(cache),
       on_progress=lambda p: print(p.phase, p.step, flush=True))
 """

@@ -7,7 +7,7 @@ executed with paddle operators, every float initialiser being a Parameter. Impor
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -190,7 +190,8 @@ def _reshape(attributes: Attributes, x: Any, shape: Any) -> Any:
 
 
 def _resize(attributes: Attributes, x: Any, roi: Any = None, scales: Any = None, sizes: Any = None) -> Any:
-    mode = "nearest" if attributes.get("mode", b"nearest") == b"nearest" else "bilinear"
+    nearest = attributes.get("mode", b"nearest") == b"nearest"
+    mode: Literal["nearest", "bilinear"] = "nearest" if nearest else "bilinear"
     if scales is not None and scales.size:
         return F.interpolate(x, scale_factor=scales.reshape(-1).tolist()[2:], mode=mode)
     return F.interpolate(x, size=_tensor(sizes).astype("int32")[2:], mode=mode)
@@ -204,7 +205,7 @@ def _mean(attributes: Attributes, x: Any, axes: Any = None) -> Any:
     return paddle.mean(x, axis=_axes(attributes, axes), keepdim=bool(attributes.get("keepdims", 1)))
 
 
-_DTYPES = {1: "float32", 6: "int32", 7: "int64", 11: "float32"}
+_DTYPES: dict[int, Literal["float32", "int32", "int64"]] = {1: "float32", 6: "int32", 7: "int64", 11: "float32"}
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
     "Add": _binary(lambda a, b: a + b),

@@ -101,7 +101,7 @@ def _write(
     small = canvas.resize(
         (max(1, canvas.width // _OVERSAMPLING), max(1, canvas.height // _OVERSAMPLING)), Picture.Resampling.BOX
     )
-    return np.asarray(small, np.float32) / 255, blanks
+    return np.asarray(small, np.float32) / np.float32(255), blanks
 
 
 def _as_drawn(text: str, rng: random.Random) -> str:
