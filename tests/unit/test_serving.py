@@ -1,0 +1,168 @@
+"""The server: what it answers, how it refuses, and how it changes its model version."""
+
+import io
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from drawops.errors import ForbiddenTransition, Unavailable
+from drawops.registry import ModelRegistry, Records
+from drawops.serving.app import create_app
+from drawops.serving.deploy import deploy
+from drawops.serving.process import server_process
+from drawops.serving.servers import call, known_servers
+from drawops.settings import Settings, prepare_home
+from tests.pictures import text_picture
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    settings = prepare_home(Settings(home=tmp_path_factory.mktemp("服务器") / "home"))
+    ModelRegistry(settings).ensure_base()
+    return settings
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(settings)) as client:
+        deadline = time.monotonic() + 60
+        while client.get("/readyz").status_code != 200 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def picture() -> bytes:
+    sheet = Image.new("RGB", (900, 500), "white")
+    sheet.paste(Image.fromarray(text_picture("GEARBOX 128.5")), (200, 200))
+    out = io.BytesIO()
+    sheet.save(out, "PNG", dpi=(200, 200))
+    return out.getvalue()
+
+
+def add_version(settings: Settings, folder: Path) -> str:
+    """One more version with the base model's files."""
+    registry = ModelRegistry(settings)
+    model = folder / "model"
+    shutil.copytree(registry.fetch("v1.0"), model)
+    verdict = {"passed": True, "reasons": ["made for a test"]}
+    return registry.register(model, mode="incremental", base="v1.0", dataset="d@0", verdict=verdict).label
+
+
+def test_a_drawing_is_read_and_the_reading_recorded(client: TestClient, settings: Settings, picture: bytes) -> None:
+    answer = client.post("/v1/read", files={"file": ("齿轮 1.png", picture)}, data={"caller": "王芳"})
+    assert answer.status_code == 200, answer.text
+    reading = answer.json()
+    assert (reading["file"], reading["model"]) == ("齿轮 1.png", "v1.0")
+    page = reading["pages"][0]
+    assert (page["page"], page["width"], page["height"]) == (0, 900, 500)
+    assert [line["text"] for line in page["lines"]] == ["GEARBOX 128.5"]
+    assert "preview" not in page
+    stored = Records(settings.records_url).get(reading["reading_id"])
+    assert stored is not None
+    assert (stored.name, stored.caller, stored.source, stored.model) == ("齿轮 1.png", "王芳", "api", "v1.0")
+
+
+def test_a_preview_is_added_when_asked_for(client: TestClient, picture: bytes) -> None:
+    reading = client.post("/v1/read", files={"file": ("a.png", picture)}, data={"preview": "true"}).json()
+    assert reading["pages"][0]["preview"].startswith("data:image/")
+
+
+@pytest.mark.parametrize("path", ["/v1/read", "/v1/similar", "/v1/embed"])
+def test_a_file_that_is_no_drawing_is_refused_with_its_name(client: TestClient, path: str) -> None:
+    answer = client.post(path, files={"file": ("坏.pdf", b"no pdf")})
+    assert answer.status_code == 422
+    assert "坏.pdf" in answer.json()["error"]
+
+
+def test_a_filter_that_is_no_json_object_is_refused(client: TestClient, picture: bytes) -> None:
+    answer = client.post("/v1/similar", files={"file": ("a.png", picture)}, data={"where": "family=flange"})
+    assert answer.status_code == 422
+    assert '{"family": "flange"}' in answer.json()["error"]
+
+
+def test_health_model_and_page_answer(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    model = client.get("/v1/model").json()
+    assert model["label"] == "v1.0" and model["version"]["status"] == "Deployed"
+    assert "把图纸拖到这里" in client.get("/").text
+    assert "/v1/similar" in client.get("/openapi.json").json()["paths"]
+
+
+def test_a_version_nobody_approved_is_not_loaded(client: TestClient, settings: Settings, tmp_path: Path) -> None:
+    label = add_version(settings, tmp_path)
+    answer = client.post("/v1/models/prepare", json={"label": label})
+    assert answer.status_code == 409
+    assert "Pending" in answer.json()["error"]
+    with pytest.raises(ForbiddenTransition):
+        deploy(label, settings, by="王芳", why="too early")
+
+
+def test_a_deployment_under_load_drops_no_request_and_every_answer_names_its_version(
+    tmp_path: Path, picture: bytes
+) -> None:
+    settings = prepare_home(Settings(home=tmp_path / "home"))
+    with server_process(settings, watch=False) as url:
+        assert known_servers(settings) == [url]
+        label = add_version(settings, tmp_path)
+        ModelRegistry(settings).approve(label, by="王芳", why="test")
+        answers: list[str] = []
+        failures: list[str] = []
+        stop = threading.Event()
+
+        def load() -> None:
+            while not stop.is_set():
+                try:
+                    answers.append(call("POST", f"{url}/v1/read", files={"file": ("a.png", picture)})["model"])
+                except Unavailable as exc:
+                    failures.append(str(exc))
+
+        clients = [threading.Thread(target=load) for _ in range(3)]
+        for thread in clients:
+            thread.start()
+        while not answers:
+            time.sleep(0.05)
+        assert deploy(label, settings, by="王芳", why="test").servers == (url,)
+        seen = len(answers)
+        while len(answers) < seen + 6 and not failures:
+            time.sleep(0.05)
+        stop.set()
+        for thread in clients:
+            thread.join()
+        assert not failures
+        assert set(answers) == {"v1.0", label}
+        assert answers[-1] == label
+    assert known_servers(settings) == []
+
+
+def test_a_server_that_was_killed_is_forgotten(tmp_path: Path) -> None:
+    settings = prepare_home(Settings(home=tmp_path / "home"))
+    folder = settings.home / "servers"
+    folder.mkdir()
+    (folder / "999999999.json").write_text(json.dumps({"url": "http://127.0.0.1:1", "pid": 999999999}))
+    assert known_servers(settings) == []
+    assert not list(folder.iterdir())
+
+
+def test_a_version_that_a_server_cannot_load_never_becomes_champion(tmp_path: Path) -> None:
+    settings = prepare_home(Settings(home=tmp_path / "home"))
+    with server_process(settings, watch=False) as url:
+        label = add_version(settings, tmp_path)
+        registry = ModelRegistry(settings)
+        registry.approve(label, by="王芳", why="test")
+        (registry.fetch(label) / "inference.onnx").write_bytes(b"damaged on disk")
+        with pytest.raises(Unavailable):
+            deploy(label, settings, by="王芳", why="test")
+        assert registry.get("champion").label == "v1.0"
+        assert registry.get(label).status == "Approved"
+        assert call("GET", f"{url}/v1/model")["label"] == "v1.0"
+        assert registry.audit.entries(label)[-1].action == "deployment failed"
