@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from drawops.datasets import LabelledLine, LabelledPage, normalise
@@ -45,7 +46,7 @@ def pair_lines(
         old = _at(line["quad"], rest, lambda row: row["quad"])
         if old is not None:
             rest.remove(old)
-        label = _at(line["quad"], truth, lambda row: row.quad)
+        label = _at(line["quad"], truth, lambda row: row.quad) if _holds_one(line["quad"], truth) else None
         rows.append(
             ReadLine(
                 quad=line["quad"],
@@ -56,6 +57,13 @@ def pair_lines(
             )
         )
     return rows + [ReadLine(quad=line["quad"], before=line["text"], source=line["source"]) for line in rest]
+
+
+def _holds_one(quad: Any, labels: Sequence[LabelledLine]) -> bool:
+    """Whether at most one label stands inside: a reading of several (a nominal with its deviations) has no label."""
+    outline = np.asarray(quad, dtype=np.float32)
+    centres = (np.asarray(label.quad, dtype=float).mean(0) for label in labels)
+    return sum(cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0 for x, y in centres) <= 1
 
 
 def _as_opened(page: LabelledPage) -> list[LabelledLine]:

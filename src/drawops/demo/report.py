@@ -126,7 +126,7 @@ def _costs(story: "Story", meter: "Meter") -> list[StepCost]:
         rows.append(cost)
         if cost.name.startswith("Train"):
             rows += [
-                StepCost(name=f"· {s.name}", seconds=s.seconds, cpu_seconds=s.cpu_seconds, peak_mb=s.peak_mb)
+                StepCost(name=s.name, seconds=s.seconds, cpu_seconds=s.cpu_seconds, peak_mb=s.peak_mb, part=True)
                 for s in story.run.steps
                 if s.status == "succeeded"
             ]

@@ -91,7 +91,7 @@ def render_report(data: ReportData) -> str:
         symbols={s.name: _shown_symbols(s) for s in report.sets} if report else {},
         unattended=any(_UNATTENDED in entry.who.lower() for entry in data.approvals),
         max_changed=MAX_CHANGED_LINES,
-        total_seconds=sum(cost.seconds for cost in data.costs),
+        total_seconds=sum(cost.seconds for cost in data.costs if not cost.part),
         longest=max((cost.seconds for cost in data.costs), default=1.0) or 1.0,
     )
 

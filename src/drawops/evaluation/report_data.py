@@ -111,6 +111,7 @@ class StepCost(_Value):
     seconds: float
     cpu_seconds: float | None = None
     peak_mb: float | None = Field(None, description="Largest resident memory, MiB.")
+    part: bool = Field(False, description="A part of the step above it, whose time holds this one's.")
 
 
 class ReportData(_Value):
