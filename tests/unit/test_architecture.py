@@ -14,6 +14,7 @@ LAYERS = [
     {"storage"},
     {"drawings"},
     {"datasets"},
+    {"dimensions"},
     {"ocr"},
     {"training", "evaluation", "similarity"},
     {"registry"},

@@ -1,6 +1,7 @@
 """`drawops read`: what it prints, writes, records and refuses."""
 
 import csv
+import io
 import json
 
 import numpy as np
@@ -50,16 +51,33 @@ def test_json_has_exactly_the_promised_fields(drawing):
     }
     assert [line["text"] for line in page["lines"]] == ["M8x1.25-6H", "技术要求"]
     for line in page["lines"]:
-        assert set(line) == {"text", "quad", "angle", "score", "source"}
+        assert set(line) - {"dimension"} == {"text", "quad", "angle", "score", "source"}
         assert len(line["quad"]) == 4 and line["source"] == "ocr" and 0.5 < line["score"] <= 1
+
+
+def test_a_dimension_is_given_as_a_quantity_and_a_note_is_not(drawing):
+    (reading,) = json.loads(run(drawing, "--json").stdout)
+    thread, note = reading["pages"][0]["lines"]
+    assert thread["dimension"] == {
+        "kind": "thread",
+        "count": 1,
+        "nominal": 8.0,
+        "upper": None,
+        "lower": None,
+        "fit": "6H",
+        "unit": "mm",
+    }
+    assert "dimension" not in note
 
 
 def test_json_option_is_the_same_as_the_json_format(drawing):
     assert run(drawing, "--json").stdout == run(drawing, "--format", "json").stdout
 
 
-def test_the_table_shows_the_text(drawing):
-    assert "技术要求" in run(drawing).stdout
+def test_the_table_shows_the_text_and_the_dimension(drawing, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    table = run(drawing).stdout
+    assert "技术要求" in table and "thread 8 6H mm" in table
 
 
 def test_csv_has_one_row_a_line_and_names_the_model(drawing, tmp_path):
@@ -69,6 +87,30 @@ def test_csv_has_one_row_a_line_and_names_the_model(drawing, tmp_path):
     assert [row["text"] for row in rows] == ["M8x1.25-6H", "技术要求"]
     assert {row["model"] for row in rows} == {"v1.0"}
     assert float(rows[0]["x1"]) == pytest.approx(63, abs=12)
+    assert [rows[0][name] for name in ("kind", "count", "nominal", "fit", "unit")] == ["thread", "1", "8.0", "6H", "mm"]
+    assert rows[1]["kind"] == rows[1]["nominal"] == ""
+
+
+def test_the_workbook_holds_text_as_text_and_numbers_as_numbers(drawing, tmp_path):
+    from openpyxl import load_workbook
+
+    run(drawing, "--format", "xlsx", "-o", tmp_path / "表.xlsx")
+    header, *rows = load_workbook(tmp_path / "表.xlsx")["Lines"].iter_rows(values_only=True)
+    first, second = (dict(zip(header, row, strict=True)) for row in rows)
+    assert (first["text"], first["kind"], first["nominal"], first["fit"]) == ("M8x1.25-6H", "thread", 8.0, "6H")
+    assert (second["text"], second["kind"]) == ("技术要求", None)
+    assert isinstance(first["x1"], int | float)
+
+
+def test_a_text_like_a_formula_stays_a_text_in_the_workbook():
+    from openpyxl import load_workbook
+
+    from drawops.ocr.workbook import workbook_bytes
+
+    line = {"text": "=1+1\x02", "quad": [[0, 0]] * 4, "angle": 0.0, "score": 1.0, "source": "vector"}
+    data = workbook_bytes([{"file": "a.pdf", "model": "v1.0", "pages": [{"page": 0, "lines": [line]}]}])
+    sheet = load_workbook(io.BytesIO(data))["Lines"]
+    assert (sheet["D2"].value, sheet["D2"].data_type) == ("=1+1", "s")
 
 
 def test_the_picture_has_the_pages_size_and_the_readings_on_it(drawing, tmp_path):

@@ -12,29 +12,12 @@ import typer
 from drawops.cli._output import AsJson, print_json, print_table, say, writing_settings
 from drawops.errors import DrawopsError, InputRefused, Unavailable
 
-CSV_COLUMNS = (
-    "file",
-    "model",
-    "page",
-    "text",
-    "score",
-    "angle",
-    "source",
-    "x1",
-    "y1",
-    "x2",
-    "y2",
-    "x3",
-    "y3",
-    "x4",
-    "y4",
-)
-
 
 class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    XLSX = "xlsx"
     PNG = "png"
 
 
@@ -53,11 +36,13 @@ def read(
     format: Annotated[Format, typer.Option(help="png draws the readings over the pages.")] = Format.TABLE,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write; for png also a folder (default: the current one)."),
+        typer.Option(
+            "--output", "-o", help="File to write (xlsx: readings.xlsx); for png also a folder (the current one)."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read drawings: every line of text with its place, angle and score."""
+    """Read drawings: every line of text with its place, angle and score, and what dimensions say."""
     from drawops.ocr import read_file
     from drawops.reading import open_model
     from drawops.registry import Records
@@ -90,6 +75,8 @@ def read(
         _emit_json(readings, output)
     elif format is Format.CSV:
         _emit_csv(readings, output)
+    elif format is Format.XLSX:
+        _emit_workbook(readings, output or Path("readings.xlsx"))
     elif format is Format.TABLE:
         _emit_table(readings, output)
     if refused:
@@ -126,33 +113,46 @@ def _emit_json(readings: list[dict[str, Any]], output: Path | None) -> None:
 
 
 def _emit_csv(readings: list[dict[str, Any]], output: Path | None) -> None:
+    from drawops.ocr.workbook import COLUMNS, rows_of
+
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for reading, page, line in _rows(readings):
-        corners = [value for corner in line["quad"] for value in corner]
-        what = (line["text"], line["score"], line["angle"], line["source"])
-        writer.writerow((reading["file"], reading["model"], page["page"], *what, *corners))
+    writer.writerow(COLUMNS)
+    writer.writerows(rows_of(readings))
     if output is None:
         sys.stdout.write(text.getvalue())
     else:
         _write(output, text.getvalue().encode("utf-8-sig"))  # with its mark Excel knows ⌀ and Chinese
 
 
+def _emit_workbook(readings: list[dict[str, Any]], output: Path) -> None:
+    from drawops.ocr.workbook import workbook_bytes
+
+    _write(output, workbook_bytes(readings))
+    print(output)
+
+
 def _emit_table(readings: list[dict[str, Any]], output: Path | None) -> None:
     if output is not None:
-        raise InputRefused(str(output), "a table is for the screen. Write a file with --format json, csv or png.")
+        raise InputRefused(str(output), "a table is for the screen. Write a file with --format json, csv, xlsx or png.")
+    from drawops.dimensions.model import describe
+
+    columns = ("page", "text", "dimension", "score", "angle", "x", "y", "source")
     for reading in readings:
         rows = [
-            (page["page"], line["text"], f"{line['score']:.2f}", f"{line['angle']:g}°", *_place(line), line["source"])
-            for _, page, line in _rows([reading])
+            (
+                page["page"],
+                line["text"],
+                describe(line["dimension"]) if "dimension" in line else "",
+                f"{line['score']:.2f}",
+                f"{line['angle']:g}°",
+                *_place(line),
+                line["source"],
+            )
+            for page in reading["pages"]
+            for line in page["lines"]
         ]
-        columns = ("page", "text", "score", "angle", "x", "y", "source")
         print_table(columns, rows, title=f"{reading['file']} · {len(rows)} lines · model {reading['model']}")
-
-
-def _rows(readings: list[dict[str, Any]]) -> Any:
-    return ((r, page, line) for r in readings for page in r["pages"] for line in page["lines"])
 
 
 def _place(line: dict[str, Any]) -> tuple[int, int]:
