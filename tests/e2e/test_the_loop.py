@@ -15,12 +15,12 @@ from drawops.settings import Settings
 pytestmark = pytest.mark.slow
 
 # Small enough for minutes; the training, the judging and the registering are the real ones.
-SMALL = ["epochs=6", "generated=250", "general_lines=300", "generated_test_lines=120"]
+SMALL = ["epochs=3", "generated=80", "general_lines=150", "generated_test_lines=60"]
 # So few lines decide nothing in the default gate; how it judges is tested elsewhere.
 GATE = """
 description: For a test with few lines.
-drawings: {min_gain_points: -20, min_lines: 5, too_few: generated}
-general: {max_loss_points: 10, min_lines: 100}
+drawings: {min_gain_points: -30, min_lines: 5, too_few: generated}
+general: {max_loss_points: 15, min_lines: 100}
 """
 
 
@@ -35,7 +35,7 @@ def drawops(*arguments: str, code: int = 0) -> Any:
 
 def test_from_drawings_to_an_approved_version_that_serves(home: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "新图纸"
-    drawops("synth", str(folder), "--drawings", "6", "--seed", "11")
+    drawops("synth", str(folder), "--drawings", "4", "--seed", "11")
     (folder / "坏.pdf").write_bytes(b"%PDF-1.7 broken")
     ingested = drawops("ingest", str(folder), "--dataset", "齿轮箱", code=1)  # the bad file is told, the others go on
     assert [Path(r["file"]).name for r in ingested["refused"]] == ["坏.pdf"]
@@ -61,7 +61,7 @@ def test_from_drawings_to_an_approved_version_that_serves(home: Settings, tmp_pa
         assert reading["pages"][0]["lines"]
 
         indexed = drawops("index", "add", str(folder), code=1)
-        assert len(indexed["added"]) == 6
+        assert len(indexed["added"]) == 4
         hits = drawops("index", "search", str(drawing), "-k", "3")
         assert hits[0]["id"] == drawing.name
         assert hits[0]["score"] > 0.999

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from drawops.runners.protocol import RunRecord
 
 UNATTENDED = "demo (unattended)"
-DATASET = "demo"
-SHOWN_DRAWINGS = 4
+GENERATED, OWN = "demo", "own"  # names of the datasets
+SHOWN_PAGES = 2  # of a drawing that is read before and after; many pages take long
 QUERIES = 3
 HITS = 5
 
@@ -35,6 +35,8 @@ class Plan:
 
     drawings: int = 16
     seed: int = 7
+    shown: int = 4
+    """Drawings that are read before and after."""
     parameters: dict[str, Any] = field(default_factory=lambda: {"epochs": 10, "generated": 600})
     """Parameters of the pipeline `incremental`; these fit the loop into six minutes on two cores."""
 
@@ -117,21 +119,22 @@ def run_demo(
             url = stack.enter_context(server_process(settings))
             story.champion = call("GET", f"{url}/v1/model")["label"]
         with step(f"Read drawings with {story.champion}"):
-            before = {path: _read(url, path) for path in _shown(story)}
+            before = {path: _read(url, path) for path in _shown(story)[: plan.shown]}
         with step("Train, evaluate, judge, register (pipeline)"):
             _train(story, settings, plan, follow)
         _tell_verdict(story, say)
+        story.serving = story.champion
         if story.passed:
             approver = ask(story.version) if ask else Approver(UNATTENDED, "The gate passed.")
             with step(f"{story.version.label} is approved by {approver.name} and deployed"):
                 _approve(story, settings, approver)
-        story.serving = call("GET", f"{url}/v1/model")["label"]
-        with step(f"Read the drawings with {story.serving}"):
-            _compare(story, before, {path: _read(url, path) for path in before})
-        with step("Embed every drawing's shape (pipeline)"):
-            follow(_submit("similarity", settings, dataset=story.dataset.ref))
-        with step("Find similar parts"):
-            _find_similar(story, url)
+            story.serving = call("GET", f"{url}/v1/model")["label"]
+            with step(f"Read the drawings with {story.serving}"):
+                _compare(story, before, {path: _read(url, path) for path in before})
+            with step("Embed every drawing's shape (pipeline)"):
+                follow(_submit("similarity", settings, dataset=story.dataset.ref))
+            with step("Find similar parts"):
+                _find_similar(story, url)
         say("Write the report")
         story.report = write_demo_report(folder / "report.html", story, settings, meter)
     return story
@@ -149,7 +152,8 @@ def _next_folder(settings: Settings) -> tuple[int, Path]:
 def _ingest(story: Story, settings: Settings) -> None:
     from drawops.datasets.ingest import ingest
 
-    result = ingest([story.drawings_folder], DATASET, settings=settings)
+    name = OWN if story.own_drawings else GENERATED
+    result = ingest([story.drawings_folder], name, settings=settings)
     story.refused = [(r.file, r.reason) for r in result.refused]
     if result.version is None:
         reasons = "; ".join(f"{file}: {reason}" for file, reason in story.refused[:3]) or "it holds no drawing"
@@ -161,10 +165,11 @@ def _shown(story: Story) -> list[Path]:
     """Drawings for the report: those of the test split first, each family once as far as it goes."""
     files = {_sha256(path): path for path in find_files([story.drawings_folder])}
     order = {"test": 0, "val": 1, "train": 2}
-    here = sorted((d for d in story.dataset.drawings if d.sha256 in files), key=lambda d: (order[d.split], d.name))
+    here = [d for d in story.dataset.drawings if d.sha256 in files]
+    here.sort(key=lambda d: (len(d.pages) > SHOWN_PAGES, order[d.split], d.name))
     of_family = {d.family or d.sha256: d for d in reversed(here)}
     first = [d for d in here if d in of_family.values()]
-    chosen = [*first, *(d for d in here if d not in first)][:SHOWN_DRAWINGS]
+    chosen = [*first, *(d for d in here if d not in first)]
     return [files[d.sha256] for d in chosen]
 
 

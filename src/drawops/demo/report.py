@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from drawops.registry import ModelRegistry
 
 
+STOPPED = "The demo stopped at the gate; nothing was deployed."
+
+
 def write_demo_report(path: Path, story: "Story", settings: Settings, meter: "Meter") -> Path:
     """Write the story as one self-contained HTML file. Returns its path."""
     from drawops.registry import ModelRegistry
@@ -44,11 +47,12 @@ def write_demo_report(path: Path, story: "Story", settings: Settings, meter: "Me
         verdict={"passed": story.passed, "reasons": story.run.outputs["reasons"]},
         approvals=_approvals(registry, version.label),
         similar=story.similar,
-        lineage=_lineage(settings, story),
+        lineage=_lineage(settings, story) if story.passed else [],
         costs=_costs(story, meter),
         configuration=json.loads((model / "model.json").read_text(encoding="utf-8"))["config"],
         software=software_versions(),
         notes=_notes(story, settings, meter),
+        missing={} if story.passed else dict.fromkeys(("drawings", "similar", "lineage"), STOPPED),
     )
     return write_report(path, data)
 
