@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Pages and steps are small: more threads than cores cost time on shared machines.
 export OMP_NUM_THREADS ?= 2
+comma := ,
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check test-servers compile constraints clean
@@ -38,7 +39,7 @@ check: $(STAMP) ## Format, lint, types, unit tests
 
 test-servers: $(STAMP) ## Tests that need servers or a browser (Debian, as root); a skip is a failure
 	@infra/ci/install-test-tools
-	@DRAWOPS_REQUIRE=$${DRAWOPS_REQUIRE:-browser} $(BIN)/python -m pytest -q -m server
+	@DRAWOPS_REQUIRE=$${DRAWOPS_REQUIRE:-browser$(if $(wildcard ../shared/opensearch),$(comma)opensearch)} $(BIN)/python -m pytest -q -m server
 
 compile: $(STAMP) ## Compile the pipelines into src/drawops/packages
 	@$(BIN)/python -m pipelines

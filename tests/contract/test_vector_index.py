@@ -141,6 +141,29 @@ class VectorIndexContract:
             assert one.count() == two.count() == 1
             assert one.delete(["b"]) == 0
 
+    def test_another_version_is_filled_beside_the_one_in_service_and_takes_its_place(self, open: Open) -> None:
+        with closing(open(version="one")) as one, closing(open(version="two", dim=DIM + 1)) as two:
+            one.upsert([document("a", axis(1), family="x")])
+            two.upsert([Document("b", np.ones((1, DIM + 1), np.float32), [{}])])
+            assert one.stats()["active"] == two.stats()["active"] == "one"
+            assert two.activate() == [] and two.stats()["active"] == one.stats()["active"] == "two"
+            assert one.count() == 1, "the version before is kept until it is removed"
+            assert two.stats()["other_versions"] == {"one": 1}
+            assert two.activate(remove_others=True) == ["one"]
+            assert two.stats()["other_versions"] == {} and two.ids() == {"b"}
+        with closing(open(version="one")) as one:
+            assert one.count() == 0 and one.search(axis(1)) == []
+
+    def test_of_drawings_that_are_alike_the_ids_decide(self, index: VectorIndex) -> None:
+        index.upsert([document(name, axis(1, 1)) for name in ("c", "a", "d", "b")])
+        assert [m.id for m in index.search(axis(1), k=2)] == ["a", "b"]
+
+    @pytest.mark.parametrize("value", [None, {"a": 1}, float("nan"), [["x"]]])
+    def test_a_filter_value_that_no_metadata_can_have_is_refused(self, index: VectorIndex, value: object) -> None:
+        index.upsert([document("a", axis(1), family="flange")])
+        with pytest.raises(InputRefused, match="filter 'family'"):
+            index.search(axis(1), where={"family": value})
+
     @pytest.mark.parametrize(
         ("vector", "reason"),
         [
@@ -181,6 +204,13 @@ class VectorIndexContract:
         index.upsert([document("a", axis(1))])
         with pytest.raises(DrawopsError, match="dimension"):
             open(dim=DIM * 2).upsert([Document("b", np.ones((1, DIM * 2)), [{}])])
+
+    def test_saving_after_a_load_changes_no_answer(self, index: VectorIndex) -> None:
+        vectors = unit(np.random.default_rng(6), 200)
+        index.upsert(document(f"d{i}", v) for i, v in enumerate(vectors))
+        before = [m.id for m in index.search(vectors[5], k=7)]
+        index.save()
+        assert [m.id for m in index.search(vectors[5], k=7)] == before and before[0] == "d5"
 
     def test_an_empty_index_finds_nothing(self, index: VectorIndex) -> None:
         assert index.search(axis(1), k=3) == [] and index.count() == 0 and index.stats()["documents"] == 0

@@ -6,6 +6,8 @@ vector is that of its best view: (1 + cos) / 2, from 0 to 1, the same on every b
 them alike says little.
 """
 
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,21 +102,46 @@ class VectorIndex(Protocol):
         """documents, views, dim, version, fields, bytes, …"""
         ...
 
+    def save(self) -> None:
+        """After a large load: bring what was added into the form that is searched fastest."""
+        ...
+
+    def activate(self, *, remove_others: bool = False) -> list[str]:
+        """Make this embedding version the one in service, at once for all readers.
+
+        Returns:
+            the other versions that were removed, if `remove_others`.
+        """
+        ...
+
     def close(self) -> None: ...
 
 
 def open_index(url: str, dim: int, *, version: str = "") -> VectorIndex:
-    """The index at `url`: sqlite:///path/to/shapes.db.
+    """The index at `url`: sqlite:///path/to/shapes.db or opensearch://user:password@host:9200/alias (opensearchs: TLS).
 
     Raises:
-        SettingsError: the scheme is not known.
+        SettingsError: the scheme is not known, or a server refuses the password.
+        Unavailable: a server does not answer.
     """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
         from drawops.similarity.local import LocalVectorIndex
 
         return LocalVectorIndex(Path(rest[1:]), dim, version=version)
-    raise SettingsError(f"Index '{url}': unknown address. Use sqlite:///folder/shapes.db.")
+    if scheme in ("opensearch", "opensearchs"):
+        from drawops.similarity.opensearch import OpenSearchVectorIndex
+
+        return OpenSearchVectorIndex(url, dim, version=version)
+    raise SettingsError(
+        f"Index '{without_password(url)}': unknown address. "
+        "Use sqlite:///folder/shapes.db or opensearch://user:password@host:9200/alias."
+    )
+
+
+def without_password(url: str) -> str:
+    """The address as it may be shown and logged."""
+    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def check_vectors(vectors: ArrayLike, dim: int, what: str) -> Vectors:
@@ -141,6 +168,64 @@ def check_vectors(vectors: ArrayLike, dim: int, what: str) -> Vectors:
     if (lengths == 0).any():
         raise InputRefused(what, "the vector is all zeros, it has no direction")
     return rows / lengths
+
+
+def check_document(document: Document, dim: int) -> tuple[Vectors, dict[str, Any]]:
+    """Its vectors, each of length 1, and its metadata without empty values.
+
+    Raises:
+        InputRefused: an empty id, wrong vectors, another number of views or thumbnails than vectors, wrong metadata.
+    """
+    if not document.id:
+        raise InputRefused("document", "its id is empty")
+    vectors = check_vectors(document.vectors, dim, document.id)
+    if len(document.views) != len(vectors) or len(document.thumbnails) not in (0, len(vectors)):
+        raise InputRefused(document.id, "vectors, views and thumbnails differ in number")
+    return vectors, check_metadata(document.metadata, document.id)
+
+
+def check_metadata(metadata: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Metadata without empty values.
+
+    Raises:
+        InputRefused: a value is no text, number or truth value, or a field name can't be used in a filter.
+    """
+    kept = {}
+    for name, value in metadata.items():
+        if not isinstance(name, str) or not name or '"' in name:
+            raise InputRefused(what, f"metadata field {name!r} must be a name without quotes")
+        if value is None or value == "":
+            continue
+        if not _is_plain(value):
+            raise InputRefused(what, f"metadata '{name}' must be text, a number or true/false, not {value!r}")
+        kept[name] = value
+    return kept
+
+
+def check_where(where: Where | None) -> dict[str, list[Any]]:
+    """{field: the values allowed}.
+
+    Raises:
+        InputRefused: a value is no text, number or truth value.
+    """
+    wanted = {}
+    for name, value in (where or {}).items():
+        options = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+        for option in options:
+            if not _is_plain(option):
+                raise InputRefused(f"filter '{name}'", f"must be text, a number or true/false, not {option!r}")
+        wanted[name] = options
+    return wanted
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, int, bool)) or (isinstance(value, float) and math.isfinite(value))
+
+
+def in_order(matches: Iterable[Match], k: int | None, min_score: float | None) -> list[Match]:
+    """Best first; what is alike to six digits by id, so that every backend cuts the same `k`."""
+    best = [m for m in matches if min_score is None or m.score >= min_score - 1e-6]
+    return sorted(best, key=lambda m: (-round(m.score, 6), m.id))[:k]
 
 
 def check_query(k: int | None, min_score: float | None) -> None:

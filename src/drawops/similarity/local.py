@@ -7,7 +7,6 @@ Up to `exact_below` vectors no graph is used: comparing all of them is faster an
 """
 
 import json
-import math
 import sqlite3
 import threading
 import uuid
@@ -21,7 +20,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from drawops.errors import Conflict, InputRefused, did_you_mean
-from drawops.similarity.index import Document, Match, Vectors, Where, check_query, check_vectors
+from drawops.similarity.index import (
+    Document,
+    Match,
+    Vectors,
+    Where,
+    check_document,
+    check_query,
+    check_vectors,
+    check_where,
+    in_order,
+)
 from drawops.similarity.sidecar import Position, Sidecar
 
 EXACT_BELOW = 20_000
@@ -99,6 +108,7 @@ class LocalVectorIndex:
     def upsert(self, documents: Iterable[Document]) -> None:
         with self._transaction("IMMEDIATE") as db:
             db.execute("INSERT OR IGNORE INTO space VALUES (?, ?)", (self.version, self.dim))
+            db.execute("INSERT OR IGNORE INTO property VALUES ('active', ?)", (self.version,))
             for document in documents:
                 self._insert(db, document)
         with self._transaction():
@@ -106,12 +116,7 @@ class LocalVectorIndex:
         self._save_when_due()
 
     def _insert(self, db: sqlite3.Connection, document: Document) -> None:
-        if not document.id:
-            raise InputRefused("document", "its id is empty")
-        vectors = check_vectors(document.vectors, self.dim, document.id)
-        if len(document.views) != len(vectors) or len(document.thumbnails) not in (0, len(vectors)):
-            raise InputRefused(document.id, "vectors, views and thumbnails differ in number")
-        metadata = check_metadata(document.metadata, document.id)
+        vectors, metadata = check_document(document, self.dim)
         self._remove(db, document.id)
         number = db.execute(
             "INSERT INTO document (version, id, metadata) VALUES (?, ?, ?)",
@@ -126,8 +131,9 @@ class LocalVectorIndex:
                 db.execute("INSERT INTO thumbnail VALUES (?, ?)", (seq, document.thumbnails[i]))
         db.executemany("INSERT OR IGNORE INTO field VALUES (?, ?)", [(self.version, name) for name in metadata])
 
-    def _remove(self, db: sqlite3.Connection, id: str) -> bool:
-        row = db.execute("SELECT number FROM document WHERE version = ? AND id = ?", (self.version, id)).fetchone()
+    def _remove(self, db: sqlite3.Connection, id: str, *, version: str | None = None) -> bool:
+        space = self.version if version is None else version
+        row = db.execute("SELECT number FROM document WHERE version = ? AND id = ?", (space, id)).fetchone()
         if row is None:
             return False
         db.execute("DELETE FROM thumbnail WHERE seq IN (SELECT seq FROM view WHERE document = ?)", row)
@@ -152,18 +158,17 @@ class LocalVectorIndex:
                 best = self._search_graph(db, queries, k, min_score, allowed)
             else:
                 best = self._search_all(db, queries, allowed).top(k, min_score)
-            return self._matches(db, best)
+            return in_order(self._matches(db, best), k, min_score)
 
     def _allowed(self, db: sqlite3.Connection, where: Where) -> NDArray[np.int64]:
         """Document numbers that pass the filter."""
         known = {name for (name,) in db.execute("SELECT name FROM field WHERE version = ?", (self.version,))}
         clauses, values = ["version = ?"], [self.version]
-        for name, wanted in where.items():
+        for name, options in check_where(where).items():
             if name not in known:
                 raise InputRefused(
                     f"filter '{name}'", f"no drawing has this field. {did_you_mean(name, known)}".strip()
                 )
-            options = list(wanted) if isinstance(wanted, (list, tuple, set, frozenset)) else [wanted]
             clauses.append(f"json_extract(metadata, ?) IN ({','.join('?' * len(options))})")
             values += [f'$."{name}"', *options]
         rows = db.execute(f"SELECT number FROM document WHERE {' AND '.join(clauses)}", values)
@@ -219,7 +224,7 @@ class LocalVectorIndex:
             found.append(
                 Match(id, float(score), number, json.loads(info), int(query), json.loads(metadata), png or b"")
             )
-        return sorted(found, key=lambda m: (-round(m.score, 6), m.id))
+        return found
 
     def get(self, id: str) -> Document | None:
         with self._transaction() as db:
@@ -261,7 +266,31 @@ class LocalVectorIndex:
             "other_versions": dict(others),
             "search": "hnsw" if self._sidecar.active else "exact",
             "bytes": self.path.stat().st_size,
+            "active": self.active,
         }
+
+    @property
+    def active(self) -> str:
+        """The embedding version in service; '' before the first drawing."""
+        with self._transaction() as db:
+            row = db.execute("SELECT value FROM property WHERE name = 'active'").fetchone()
+        return str(row[0]) if row else ""
+
+    def activate(self, *, remove_others: bool = False) -> list[str]:
+        with self._transaction("IMMEDIATE") as db:
+            db.execute("INSERT OR REPLACE INTO property VALUES ('active', ?)", (self.version,))
+            others = [v for (v,) in db.execute("SELECT version FROM space WHERE version <> ?", (self.version,))]
+            if not remove_others:
+                return []
+            for other in others:
+                ids = [id for (id,) in db.execute("SELECT id FROM document WHERE version = ?", (other,))]
+                for id in ids:
+                    self._remove(db, id, version=other)
+                db.execute("DELETE FROM field WHERE version = ?", (other,))
+                db.execute("DELETE FROM space WHERE version = ?", (other,))
+        for other in others:
+            self._sidecar.of_version(other).unlink(missing_ok=True)
+        return sorted(others)
 
     def save(self) -> None:
         """Write the sidecar now, so that the next process need not catch up."""
@@ -365,30 +394,13 @@ class _Candidates:
     queries: NDArray[np.int64]
 
     def top(self, k: int | None, min_score: float | None) -> "_Candidates":
-        """Best first, at most k, none below min_score."""
+        """Best first, at most k and what is alike to the last of them, none below min_score."""
         order = np.lexsort((self.documents, -self.scores))
         if min_score is not None:
-            order = order[self.scores[order] >= min_score]
-        order = order[:k]
+            order = order[self.scores[order] >= min_score - 1e-6]
+        if k is not None and k < len(order):
+            order = order[self.scores[order] >= self.scores[order[k - 1]] - 1e-6]
         return _Candidates(self.seqs[order], self.documents[order], self.scores[order], self.queries[order])
-
-
-def check_metadata(metadata: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Metadata without empty values.
-
-    Raises:
-        InputRefused: a value is no text, number or truth value, or a field name can't be used in a filter.
-    """
-    kept = {}
-    for name, value in metadata.items():
-        if not isinstance(name, str) or not name or '"' in name:
-            raise InputRefused(what, f"metadata field {name!r} must be a name without quotes")
-        if value is None or value == "":
-            continue
-        if not isinstance(value, (str, int, float, bool)) or (isinstance(value, float) and not math.isfinite(value)):
-            raise InputRefused(what, f"metadata '{name}' must be text, a number or true/false, not {value!r}")
-        kept[name] = value
-    return kept
 
 
 def _parts(values: Sequence[int], size: int = 30_000) -> Iterator[Sequence[int]]:

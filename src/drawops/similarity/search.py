@@ -19,7 +19,7 @@ from drawops.drawings import find_files, open_drawing
 from drawops.drawings.model import Image, Page
 from drawops.errors import InputRefused, NotFound
 from drawops.similarity.embedding import Embedder
-from drawops.similarity.index import Document, VectorIndex, Vectors, Where, open_index
+from drawops.similarity.index import Document, VectorIndex, Vectors, Where, open_index, without_password
 from drawops.similarity.shape import View, isolate
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class ShapeSearch:
         return self.index.delete(wanted)
 
     def stats(self) -> dict[str, Any]:
-        return {"index": self.settings.index_url, **self.index.stats()}
+        return {"index": without_password(self.settings.index_url), **self.index.stats()}
 
     def close(self) -> None:
         if "index" in self.__dict__:

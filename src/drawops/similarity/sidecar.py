@@ -42,13 +42,17 @@ class Sidecar:
     """HNSW over (seq -> vector), cosine distance, half precision."""
 
     def __init__(self, database: Path, dim: int, *, version: str, identity: str) -> None:
-        suffix = f"{zlib.crc32(version.encode()):08x}"
-        self.path = database.with_name(f"{database.name}.{suffix}.hnsw")
+        self._database = database
+        self.path = self.of_version(version)
         self.dim = dim
         self.position = Position(0, 0)
         self.unsaved = 0  # changes since the file was written
         self._names = {"version": version, "identity": identity, "dim": dim}
         self._graph: Any = None
+
+    def of_version(self, version: str) -> Path:
+        """The sidecar's file of an embedding version."""
+        return self._database.with_name(f"{self._database.name}.{zlib.crc32(version.encode()):08x}.hnsw")
 
     @property
     def active(self) -> bool:
