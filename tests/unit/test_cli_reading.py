@@ -6,11 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from openpyxl import load_workbook
 from PIL import Image as Picture
 from typer.testing import CliRunner
 
 from drawops.cli import app
 from drawops.ocr.picture import draw_readings
+from drawops.ocr.workbook import workbook_bytes
 from drawops.registry.records import Records
 from drawops.settings import load_settings
 from tests.pictures import text_picture
@@ -49,6 +51,7 @@ def test_json_has_exactly_the_promised_fields(drawing):
         "height": 400,
         "dpi": pytest.approx(150, abs=0.1),
     }
+    assert page["title_block"] is None
     assert [line["text"] for line in page["lines"]] == ["M8x1.25-6H", "技术要求"]
     for line in page["lines"]:
         assert set(line) - {"dimension"} == {"text", "quad", "angle", "score", "source"}
@@ -68,6 +71,20 @@ def test_a_dimension_is_given_as_a_quantity_and_a_note_is_not(drawing):
         "unit": "mm",
     }
     assert "dimension" not in note
+
+
+def test_the_title_block_is_given_and_its_numbers_are_no_dimensions(tmp_path):
+    page = Picture.new("RGB", (900, 500), "white")
+    for n, (label, value) in enumerate((("MATERIAL", "1.4301"), ("SCALE", "1:2"))):
+        page.paste(Picture.fromarray(text_picture(label, size=20)), (500, 300 + 60 * n))
+        page.paste(Picture.fromarray(text_picture(value, size=26)), (680, 298 + 60 * n))
+    page.paste(Picture.fromarray(text_picture("12.5", size=30)), (100, 100))
+    page.save(tmp_path / "block.png", dpi=(150, 150))
+    (reading,) = json.loads(run(tmp_path / "block.png", "--json").stdout)
+    (page,) = reading["pages"]
+    wanted = {"material": "1.4301", "scale": "1:2"}
+    assert page["title_block"] == dict.fromkeys(("name", "number", "weight", "date", "revision")) | wanted
+    assert [line["text"] for line in page["lines"] if "dimension" in line] == ["12.5"]
 
 
 def test_json_option_is_the_same_as_the_json_format(drawing):
@@ -92,8 +109,6 @@ def test_csv_has_one_row_a_line_and_names_the_model(drawing, tmp_path):
 
 
 def test_the_workbook_holds_text_as_text_and_numbers_as_numbers(drawing, tmp_path):
-    from openpyxl import load_workbook
-
     run(drawing, "--format", "xlsx", "-o", tmp_path / "表.xlsx")
     header, *rows = load_workbook(tmp_path / "表.xlsx")["Lines"].iter_rows(values_only=True)
     first, second = (dict(zip(header, row, strict=True)) for row in rows)
@@ -103,14 +118,18 @@ def test_the_workbook_holds_text_as_text_and_numbers_as_numbers(drawing, tmp_pat
 
 
 def test_a_text_like_a_formula_stays_a_text_in_the_workbook():
-    from openpyxl import load_workbook
-
-    from drawops.ocr.workbook import workbook_bytes
-
     line = {"text": "=1+1\x02", "quad": [[0, 0]] * 4, "angle": 0.0, "score": 1.0, "source": "vector"}
     data = workbook_bytes([{"file": "a.pdf", "model": "v1.0", "pages": [{"page": 0, "lines": [line]}]}])
     sheet = load_workbook(io.BytesIO(data))["Lines"]
     assert (sheet["D2"].value, sheet["D2"].data_type) == ("=1+1", "s")
+
+
+def test_title_blocks_have_a_sheet_of_their_own():
+    fields = dict.fromkeys(("name", "number", "material", "scale", "weight", "date", "revision")) | {"name": "轴"}
+    page = {"page": 0, "title_block": fields, "lines": []}
+    data = workbook_bytes([{"file": "a.pdf", "model": "v1.0", "pages": [page]}])
+    rows = list(load_workbook(io.BytesIO(data))["Title blocks"].iter_rows(values_only=True))
+    assert rows[1][:3] == ("a.pdf", 0, "轴")
 
 
 def test_the_picture_has_the_pages_size_and_the_readings_on_it(drawing, tmp_path):

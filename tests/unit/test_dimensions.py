@@ -119,6 +119,7 @@ def test_fits(text, wanted):
         ("⌀8 ↧ 20", of("diameter", 8)),
         ("⌀6.5 深12", of("diameter", 6.5)),
         ("⌀6,5 durchgehend", of("diameter", 6.5)),
+        ("4 x M8 Gewinde durchgehend", of("thread", 8, count=4)),
         ("2X 45°", of("angle", 45, unit="°", count=2)),
         ("12×30°(=360°)", of("angle", 30, unit="°", count=12)),
     ],

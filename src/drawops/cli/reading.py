@@ -153,6 +153,10 @@ def _emit_table(readings: list[dict[str, Any]], output: Path | None) -> None:
             for line in page["lines"]
         ]
         print_table(columns, rows, title=f"{reading['file']} · {len(rows)} lines · model {reading['model']}")
+        for page in reading["pages"]:
+            if block := page["title_block"]:
+                fields = " · ".join(f"{name}: {value}" for name, value in block.items() if value)
+                print(f"title block of page {page['page']}: {fields}")
 
 
 def _place(line: dict[str, Any]) -> tuple[int, int]:

@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from drawops.ocr.title_words import FIELDS
+
 _CORNERS = ("x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
 _DIMENSION = ("kind", "count", "nominal", "upper", "lower", "fit", "unit")
 COLUMNS = ("file", "model", "page", "text", "score", "angle", "source", *_CORNERS, *_DIMENSION)
-_WIDTHS = {"file": 32, "text": 32, "kind": 15}
+_WIDTHS = {"file": 32, "text": 32, "kind": 15, "name": 24, "number": 20, "material": 20}
 
 
 def rows_of(readings: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
@@ -29,14 +31,22 @@ def rows_of(readings: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
 
 
 def workbook_bytes(readings: Sequence[Mapping[str, Any]]) -> bytes:
-    """An Excel workbook (XLSX) with the lines of the readings: text as text, numbers as numbers."""
+    """An Excel workbook (XLSX) with the lines and title blocks of readings: text as text, numbers as numbers."""
     from openpyxl import Workbook
 
     book = Workbook()
     _fill(book.active, "Lines", COLUMNS, rows_of(readings))
+    _fill(book.create_sheet(), "Title blocks", ("file", "page", *FIELDS), _title_rows(readings))
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
+
+
+def _title_rows(readings: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    for reading in readings:
+        for page in reading["pages"]:
+            if block := page.get("title_block"):
+                yield reading["file"], page["page"], *(block[field] for field in FIELDS)
 
 
 def _fill(sheet: Any, title: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:

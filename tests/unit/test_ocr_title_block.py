@@ -1,0 +1,183 @@
+"""Title-block fields by layout."""
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from PIL import ImageDraw
+
+from drawops.drawings import open_drawing
+from drawops.drawings.model import TextLine
+from drawops.ocr.title_block import read_title_block
+from drawops.ocr.title_words import FIELDS, label_of, label_with_value, looks_like
+
+
+class Sheet:
+    """A page with ruled cells, and the lines that a reader would find on it."""
+
+    def __init__(self) -> None:
+        self.picture = Picture.new("RGB", (1600, 1100), "white")
+        self.pen = ImageDraw.Draw(self.picture)
+        self.pen.rectangle((20, 20, 1580, 1080), outline="black", width=3)
+        self.lines: list[TextLine] = []
+
+    def cell(self, x: int, y: int, w: int, h: int) -> None:
+        self.pen.rectangle((x, y, x + w, y + h), outline="black", width=2)
+
+    def write(self, text: str, x: int, y: int, height: int = 20) -> None:
+        """`x`, `y`: upper left."""
+        right, bottom = x + 0.6 * height * len(text), y + height
+        self.lines.append(TextLine(text, ((x, y), (right, y), (right, bottom), (x, bottom))))
+
+    def fields(self) -> dict[str, str | None]:
+        block = read_title_block(self.lines, np.asarray(self.picture))
+        return {} if block is None else {k: v for k, v in block.fields.items() if v is not None}
+
+
+def test_values_stand_in_the_cell_of_their_label_below_it_or_right_of_it():
+    sheet = Sheet()
+    for i, (label, value) in enumerate(
+        (("Benennung", "Welle"), ("Zeichnungs-Nr.", "A-1003"), ("Werkstoff", "42CrMo4"))
+    ):
+        sheet.cell(1000, 800 + 60 * i, 400, 60)
+        sheet.write(label, 1005, 803 + 60 * i, 14)
+        sheet.write(value, 1150, 828 + 60 * i, 26)
+    sheet.cell(1400, 800, 80, 60)
+    sheet.cell(1480, 800, 80, 60)
+    sheet.write("Maßstab", 1405, 820, 14)
+    sheet.write("1:2", 1500, 820)
+    sheet.cell(1400, 860, 80, 60)
+    sheet.cell(1400, 920, 80, 60)
+    sheet.cell(1480, 860, 80, 60)
+    sheet.write("Gewicht", 1405, 880, 14)
+    sheet.write("1,25 kg", 1405, 940, 16)
+    sheet.write("Blatt", 1485, 880, 14)
+    assert sheet.fields() == {
+        "name": "Welle",
+        "number": "A-1003",
+        "material": "42CrMo4",
+        "scale": "1:2",
+        "weight": "1,25 kg",
+    }
+
+
+def test_a_title_in_two_lines_is_one_value():
+    sheet = Sheet()
+    sheet.cell(1000, 800, 500, 120)
+    sheet.write("TITLE", 1005, 803, 12)
+    sheet.write("Bearing", 1100, 825, 26)
+    sheet.write("Housing", 1100, 870, 26)
+    sheet.cell(1000, 920, 500, 60)
+    sheet.write("DWG NO.", 1005, 923, 12)
+    sheet.write("B-77", 1100, 945, 26)
+    assert sheet.fields() == {"name": "Bearing Housing", "number": "B-77"}
+
+
+def test_without_rules_values_stand_right_of_their_labels():
+    sheet = Sheet()
+    for i, (label, value) in enumerate((("Title:", "Cover"), ("Material:", "PA6"), ("Date:", "2024-05-01"))):
+        sheet.write(label, 1000, 900 + 40 * i)
+        sheet.write(value, 1140, 900 + 40 * i)
+    assert sheet.fields() == {"name": "Cover", "material": "PA6", "date": "2024-05-01"}
+
+
+def test_label_and_value_in_one_line():
+    sheet = Sheet()
+    sheet.write("SCALE 2:1", 1000, 900)
+    sheet.write("Material: 1.4301", 1000, 940)
+    sheet.write("REV B", 1000, 980)
+    assert sheet.fields() == {"scale": "2:1", "material": "1.4301", "revision": "B"}
+
+
+def test_the_date_is_that_of_who_drew_it():
+    sheet = Sheet()
+    for i, (label, date) in enumerate((("审核", "2024-06-02"), ("设计", "2024-06-01"))):
+        for x, text in ((1000, label), (1100, "王伟"), (1200, date)):
+            sheet.cell(x, 900 + 40 * i, 100, 40)
+            sheet.write(text, x + 4, 912 + 40 * i, 16)
+    sheet.cell(1300, 900, 100, 40)
+    sheet.cell(1300, 940, 100, 40)
+    sheet.write("比例", 1310, 912, 16)
+    sheet.write("1:1", 1310, 952, 16)
+    assert sheet.fields() == {"scale": "1:1", "date": "2024-06-01"}
+
+
+def test_a_page_without_a_title_block_has_none():
+    sheet = Sheet()
+    sheet.write("⌀30", 500, 500)
+    sheet.write("Material must be free of scratches", 100, 900)
+    assert read_title_block(sheet.lines, np.asarray(sheet.picture)) is None
+    assert read_title_block([], np.asarray(sheet.picture)) is None
+
+
+def test_lines_in_the_block_are_its_members_and_dimensions_are_not():
+    sheet = Sheet()
+    sheet.write("25", 500, 400)
+    for i, (label, value) in enumerate((("TITLE", "Cover"), ("QTY", "4"), ("SCALE", "1:2"))):
+        sheet.cell(1000, 800 + 60 * i, 400, 60)
+        sheet.write(label, 1005, 803 + 60 * i, 14)
+        sheet.write(value, 1150, 828 + 60 * i, 24)
+    block = read_title_block(sheet.lines, np.asarray(sheet.picture))
+    assert block is not None
+    assert {sheet.lines[i].text for i in block.members} == {"TITLE", "Cover", "QTY", "4", "SCALE", "1:2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("DWG NO.", "number"),
+        ("Zeichnungs-Nr.:", "number"),
+        ("part nr.:", "number"),
+        ("Werkstoff", "material"),
+        ("Benennung / Title", "name"),
+        ("名称 NAME", "name"),
+        ("材 料", "material"),
+        ("比例：", "scale"),
+        ("Materlal", "material"),
+        ("重量", "weight"),
+        ("Gewicht (kg)", "weight"),
+        ("rev.nr.:", "revision"),
+        ("Gezeichnet", "author"),
+        ("审核", ""),
+    ],
+)
+def test_labels_are_known_in_three_languages(text, field):
+    label = label_of(text)
+    assert label is not None and label[0] == field
+
+
+@pytest.mark.parametrize("text", ["", "12", "Shaft", "SCALE 2:1", "轴", "A-1003", "Material must be free of scratches"])
+def test_other_text_is_no_label(text):
+    assert label_of(text) is None
+
+
+def test_values_look_like_their_field():
+    assert (
+        looks_like("date", "April 24, 2013") and looks_like("date", "18-3-2013") and looks_like("date", "2024年5月1日")
+    )
+    assert not looks_like("date", "1:2") and not looks_like("date", "1173-B2P")
+    assert looks_like("weight", "136.39 gram") and not looks_like("weight", "steel")
+    assert looks_like("scale", "1:2.5") and not looks_like("scale", "A3")
+    assert looks_like("number", "1011-A2P-A") and not looks_like("number", "SHEET 1 OF 1")
+    assert label_with_value("SCALE 1:1") == ("scale", 0, "1:1") and label_with_value("NOTES: x") is None
+
+
+@pytest.mark.slow
+def test_the_fields_of_drawn_forms_are_found_in_both_languages(tmp_path):
+    from drawops.drawings.synth import generate
+
+    generate(tmp_path, drawings=12, seed=5, formats=("dxf",))
+    wrong, count = [], 0
+    with (tmp_path / "parts.csv").open(encoding="utf-8-sig") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        with open_drawing(tmp_path / row["file"]) as drawing:
+            page = drawing.page(0)
+        block = read_title_block(page.lines, page.image)
+        found = block.fields if block else dict.fromkeys(FIELDS)
+        for field in ("name", "number", "material", "scale", "date", "revision"):
+            count += 1
+            if row[field] != found[field]:
+                wrong.append((row["file"], field, row[field], found[field]))
+    assert count == 72 and not wrong
