@@ -19,7 +19,7 @@ class TrainConfig(BaseModel):
     )
     epochs: int = Field(0, ge=0, description="Passes over the new lines; 0: 20 incremental, 10 full.")
     batch_size: int = Field(32, ge=1, le=1024, description="Lines in one optimiser step, old ones included.")
-    learning_rate: float = Field(0.0, ge=0.0, lt=1.0, description="Peak rate; 0: 2e-3 incremental, 1e-4 full.")
+    learning_rate: float = Field(0.0, ge=0.0, lt=1.0, description="Peak rate; 0: 4e-3 incremental, 1e-4 full.")
     warmup: float = Field(0.05, ge=0.0, le=0.5, description="Share of all steps in which the rate rises linearly.")
     lr_policy: Literal["cosine", "fixed", "exp", "inv", "poly"] = Field(
         "cosine", description="How the rate falls; see `drawops.training.schedule` for the formulas."
@@ -49,7 +49,9 @@ class TrainConfig(BaseModel):
 
     @property
     def peak_rate(self) -> float:
-        return self.learning_rate or (2e-3 if self.mode == "incremental" else 1e-4)
+        # Short runs are what forgets: symbols' rows rise on every rare character before replay pulls them down.
+        # In 105 steps 2e-3 lost 5.7 of 1,000 general lines (3 seeds) and 4e-3 1.7; in 480 steps there is no difference.
+        return self.learning_rate or (4e-3 if self.mode == "incremental" else 1e-4)
 
     @property
     def decay_gamma(self) -> float:
