@@ -41,3 +41,13 @@ def needs(what: str, reason: str) -> None:
     if what in os.environ.get("DRAWOPS_REQUIRE", "").split(","):
         pytest.fail(f"{what} is required here, but {reason}")
     pytest.skip(f"needs {what}: {reason}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need a server or a browser run in `make test-servers`; elsewhere they skip, whatever is installed."""
+    if os.environ.get("DRAWOPS_REQUIRE"):
+        return
+    skip = pytest.mark.skip(reason="needs a server or a browser: runs in `make test-servers`")
+    for item in items:
+        if item.get_closest_marker("server"):
+            item.add_marker(skip)

@@ -13,11 +13,11 @@ pytestmark = pytest.mark.slow
 
 IMPOSSIBLE = """
 drawings: {min_gain_points: 90, min_lines: 1}
-general: {max_loss_points: 15, min_lines: 100}
+general: {max_loss_points: 60, min_lines: 100}
 """
 EASY = """
 drawings: {min_gain_points: -30, min_lines: 1}
-general: {max_loss_points: 15, min_lines: 100}
+general: {max_loss_points: 60, min_lines: 100}
 """
 
 

@@ -3,6 +3,8 @@
 import io
 import json
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -166,3 +168,24 @@ def test_a_version_that_a_server_cannot_load_never_becomes_champion(tmp_path: Pa
         assert registry.get(label).status == "Approved"
         assert call("GET", f"{url}/v1/model")["label"] == "v1.0"
         assert registry.audit.entries(label)[-1].action == "deployment failed"
+
+
+def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from drawops.serving.process import server_process\n"
+        "from drawops.settings import Settings\n"
+        "with server_process(Settings(home=Path(sys.argv[1])), watch=False) as url:\n"
+        "    print(url, flush=True); time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(home)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    url = parent.stdout.readline().strip()
+    assert call("GET", f"{url}/healthz") == {"status": "ok"}
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 60
+    while known_servers(Settings(home=home)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert known_servers(Settings(home=home)) == []

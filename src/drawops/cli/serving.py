@@ -17,6 +17,7 @@ def serve(
         str | None, typer.Option(help="Address to listen on; default: that of DRAWOPS_LISTEN (127.0.0.1).")
     ] = None,
     watch: Annotated[bool, typer.Option(help="Also watch the MLflow UI for approvals and deploy them.")] = True,
+    tied: Annotated[bool, typer.Option("--tied", hidden=True, help="End when standard input closes.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve the deployed version: the page at /, the API under /v1, its description at /docs."""
@@ -31,4 +32,4 @@ def serve(
             say(f"DrawOps serves at {url}  (API: {url}/docs; stop with Ctrl-C)")
 
     chosen = int(listen_port) if port is None else port
-    run_server(settings, host=host or listen_host, port=chosen, watch=watch, announce=announce)
+    run_server(settings, host=host or listen_host, port=chosen, watch=watch, tied=tied, announce=announce)

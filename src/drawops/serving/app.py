@@ -129,10 +129,12 @@ def _add_shapes(app: FastAPI, settings: Settings) -> None:
         k: Annotated[int, Form(description="How many drawings at most.")] = 10,
         min_score: Annotated[float | None, Form(description="Only hits with at least this score, 0 to 1.")] = None,
         where: Annotated[str, Form(description='Metadata filter as JSON, e.g. {"family": "flange"}.')] = "",
+        rerank: Annotated[bool, Form(description="Order the best hundred anew by shared neighbours.")] = False,
     ) -> dict[str, Any]:
         """The drawings whose shape is most similar; score = (1 + cosine) / 2 of the best view."""
         with _uploaded(file) as path:
-            hits = _shape_search(settings).search(path, k=k, min_score=min_score, where=_json_object("where", where))
+            wanted = _json_object("where", where)
+            hits = _shape_search(settings).search(path, k=k, min_score=min_score, where=wanted, rerank=rerank)
             return {"hits": [hit.to_dict() for hit in hits]}
 
     @app.post("/v1/embed", tags=["shapes"])

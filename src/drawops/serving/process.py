@@ -23,9 +23,18 @@ def server_process(settings: Settings, *, watch: bool = True, timeout_s: float =
     log = settings.home / "serve.log"
     with log.open("ab") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "drawops.cli", "serve", "--port", "0", "--watch" if watch else "--no-watch"],
+            [
+                sys.executable,
+                "-m",
+                "drawops.cli",
+                "serve",
+                "--tied",
+                "--port",
+                "0",
+                "--watch" if watch else "--no-watch",
+            ],
             env=child_environment(settings),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closes when this process ends, however it ends: the server ends too
             stdout=stream,
             stderr=stream,
         )
@@ -38,6 +47,8 @@ def server_process(settings: Settings, *, watch: bool = True, timeout_s: float =
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdin:
+            process.stdin.close()
 
 
 def _wait_until_ready(settings: Settings, process: "subprocess.Popen[bytes]", log: Path, timeout_s: float) -> str:

@@ -2,17 +2,30 @@
 
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from drawops.errors import SettingsError
 from drawops.serving.servers import registered
 from drawops.settings import Settings
 
+if TYPE_CHECKING:
+    import uvicorn
 
-def run_server(settings: Settings, *, host: str, port: int, watch: bool, announce: Callable[[str], None]) -> None:
-    """Serve until interrupted. `port` 0 takes a free one; `announce` is told the base URL.
+
+def run_server(
+    settings: Settings, *, host: str, port: int, watch: bool, announce: Callable[[str], None], tied: bool = False
+) -> None:
+    """Serve until interrupted.
+
+    Args:
+        port: 0 takes a free one.
+        watch: also take over decisions of the MLflow UI.
+        announce: told the base URL.
+        tied: end when standard input closes, as it does when the process that holds its other end is killed.
 
     Raises:
         SettingsError: the address can't be listened on.
@@ -35,8 +48,16 @@ def run_server(settings: Settings, *, host: str, port: int, watch: bool, announc
         stack.enter_context(registered(settings, address))
         if watch:
             _start_watcher(settings, stop)
+        if tied:
+            threading.Thread(target=_end_with_stdin, args=(server,), daemon=True, name="tied").start()
         announce(address)
         server.run(sockets=[listener])
+
+
+def _end_with_stdin(server: "uvicorn.Server") -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    server.should_exit = True
 
 
 def _listen(host: str, port: int) -> socket.socket:
