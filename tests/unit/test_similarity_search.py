@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from drawops.cli import app
 from drawops.errors import InputRefused, NotFound
 from drawops.settings import Settings, prepare_home
 from drawops.similarity import Embedder, ShapeSearch, View, isolate
@@ -262,3 +263,28 @@ def test_similar_is_public(shapes: ShapeSearch, tmp_path: Path) -> None:
 
     shapes.add([save(tmp_path / "a.png", sheet())])
     assert [h.id for h in drawops.similar(tmp_path / "a.png", k=1)] == ["a.png"]
+
+
+def test_duplicates_and_reranking_on_the_command_line(shapes: ShapeSearch, tmp_path: Path) -> None:
+    folder = tmp_path / "图纸"
+    folder.mkdir()
+    image = sheet()
+    save(folder / "a.png", image)
+    save(folder / "a-turned.png", np.ascontiguousarray(np.rot90(image)))
+    other = paper()
+    bracket(other, (300, 200), 400)
+    save(folder / "bracket.png", other)
+    shapes.add([folder])
+    run = CliRunner()
+    groups = json.loads(run.invoke(app, ["index", "duplicates", "--json"]).stdout)
+    assert [g["drawings"] for g in groups] == [["a-turned.png", "a.png"]] and groups[0]["score"] > 0.98
+    assert "a-turned.png" in run.invoke(app, ["index", "duplicates"]).stdout
+    found = json.loads(run.invoke(app, ["index", "search", str(folder / "a.png"), "--rerank", "--json"]).stdout)
+    assert [h["id"] for h in found[:2]] == ["a.png", "a-turned.png"] and len(found) == 3
+    switched = json.loads(run.invoke(app, ["index", "switch", "--json"]).stdout)
+    assert switched == {"active": Embedder.version, "removed": []}
+
+
+def test_an_empty_index_is_not_put_into_service(shapes: ShapeSearch) -> None:
+    result = CliRunner().invoke(app, ["index", "switch"])
+    assert "No drawing is indexed" in str(result.exception)

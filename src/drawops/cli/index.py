@@ -56,6 +56,9 @@ def search(
     where: Annotated[
         list[str] | None, typer.Option(help="Only drawings with this metadata: --where family=flange. May be repeated.")
     ] = None,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="Order the best hundred anew by the neighbours they share with the query.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """The drawings most similar in shape, best first."""
@@ -63,7 +66,7 @@ def search(
 
     shapes = ShapeSearch(reading_settings())
     try:
-        hits = shapes.search(file, k, min_score, parse_where(where or []))
+        hits = shapes.search(file, k, min_score, parse_where(where or []), rerank=rerank)
     finally:
         shapes.close()
     if as_json:
@@ -76,6 +79,59 @@ def search(
             for h in hits
         ),
     )
+
+
+@index.command()
+def duplicates(
+    min_score: Annotated[
+        float, typer.Option(help="From which score on two drawings show the same part; 1 is the same shape.")
+    ] = 0.98,
+    as_json: AsJson = False,
+) -> None:
+    """Groups of drawings that show the same part."""
+    from drawops.similarity import ShapeSearch
+
+    shapes = ShapeSearch(reading_settings())
+    try:
+        groups = shapes.duplicates(min_score)
+    finally:
+        shapes.close()
+    if as_json:
+        print_json([group.to_dict() for group in groups])
+        return
+    print_table(
+        ("group", "score", "drawings"),
+        ((number, f"{g.score:.4f}", "\n".join(g.drawings)) for number, g in enumerate(groups, start=1)),
+    )
+    say(f"{len(groups)} groups with {sum(len(g.drawings) for g in groups)} drawings")
+
+
+@index.command()
+def switch(
+    remove_old: Annotated[
+        bool, typer.Option("--remove-old", help="Remove the drawings of all other embedding versions.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put the embedding version of this program into service, once its drawings are indexed."""
+    from drawops.errors import Conflict
+    from drawops.similarity import ShapeSearch
+
+    shapes = ShapeSearch(writing_settings())
+    try:
+        if not shapes.index.count():
+            raise Conflict(
+                f"No drawing is indexed with embedding version '{shapes.index.version}'. "
+                "Run `drawops index add FOLDER` first; the version in service stays meanwhile."
+            )
+        removed = shapes.index.activate(remove_others=remove_old)
+        version = shapes.index.version
+    finally:
+        shapes.close()
+    if as_json:
+        print_json({"active": version, "removed": removed})
+    else:
+        print(f"{version} is in service" + (f"; removed: {', '.join(removed)}." if removed else "."))
 
 
 @index.command()

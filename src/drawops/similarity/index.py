@@ -86,6 +86,10 @@ class VectorIndex(Protocol):
         """The document with its vectors, or None."""
         ...
 
+    def get_many(self, ids: Iterable[str]) -> list[Document]:
+        """Those of the documents that are there, in the order of their ids as given."""
+        ...
+
     def delete(self, ids: Iterable[str]) -> int:
         """Remove documents; they are in no answer from now on. Returns how many there were."""
         ...

@@ -241,6 +241,10 @@ class LocalVectorIndex:
         thumbnails = tuple(r[2] for r in rows) if rows and rows[0][2] is not None else ()
         return Document(id, vectors, tuple(json.loads(r[1]) for r in rows), json.loads(row[1]), thumbnails)
 
+    def get_many(self, ids: Iterable[str]) -> list[Document]:
+        found = (self.get(id) for id in ids)
+        return [document for document in found if document is not None]
+
     def ids(self) -> set[str]:
         with self._transaction() as db:
             return {id for (id,) in db.execute("SELECT id FROM document WHERE version = ?", (self.version,))}

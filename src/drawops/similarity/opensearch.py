@@ -258,17 +258,18 @@ class OpenSearchVectorIndex:
         return in_order(matches, k, min_score)
 
     def get(self, id: str) -> Document | None:
-        if not id or len(id.encode()) > _LONGEST_ID or not self._there():
-            return None
-        try:
+        return next(iter(self.get_many([id])), None)
+
+    def get_many(self, ids: Iterable[str]) -> list[Document]:
+        wanted = [id for id in ids if id and len(id.encode()) <= _LONGEST_ID]
+        if not wanted or not self._there():
+            return []
+        found = []
+        for i in range(0, len(wanted), _PAGE):
             with self.address.errors():
-                source = self._client.get(index=self.name, id=id)["_source"]
-        except exceptions.NotFoundError:
-            return None
-        views = source["views"]
-        pictures = tuple(base64.b64decode(v["thumbnail"]) for v in views if "thumbnail" in v)
-        vectors = np.array([v["vector"] for v in views], np.float32)
-        return Document(source["id"], vectors, tuple(v["info"] for v in views), source["metadata"], pictures)
+                answer = self._client.mget(index=self.name, body={"ids": wanted[i : i + _PAGE]})
+            found += [_document(item["_source"]) for item in answer["docs"] if item.get("found")]
+        return found
 
     def ids(self) -> set[str]:
         if not self._there():
@@ -404,6 +405,13 @@ def _match(hit: Mapping[str, Any], queries: int) -> Match:
     picture = base64.b64decode(view.get("thumbnail", ""))
     score = min(1.0, max(0.0, hit["_score"] / queries))
     return Match(hit["_id"], score, view["number"], view["info"], query, hit["_source"]["metadata"], picture)
+
+
+def _document(source: Mapping[str, Any]) -> Document:
+    views = source["views"]
+    pictures = tuple(base64.b64decode(v["thumbnail"]) for v in views if "thumbnail" in v)
+    vectors = np.array([v["vector"] for v in views], np.float32)
+    return Document(source["id"], vectors, tuple(v["info"] for v in views), source["metadata"], pictures)
 
 
 def _facet(name: str, value: str | float) -> str:

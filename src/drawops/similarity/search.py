@@ -18,8 +18,20 @@ import numpy as np
 from drawops.drawings import find_files, open_drawing
 from drawops.drawings.model import Image, Page
 from drawops.errors import InputRefused, NotFound
+from drawops.similarity import reranking
+from drawops.similarity.duplicates import SAME_PART, Group, find_duplicates
 from drawops.similarity.embedding import Embedder
-from drawops.similarity.index import Document, VectorIndex, Vectors, Where, open_index, without_password
+from drawops.similarity.index import (
+    Document,
+    Match,
+    VectorIndex,
+    Vectors,
+    Where,
+    check_query,
+    open_index,
+    without_password,
+)
+from drawops.similarity.reranking import SHORTLIST
 from drawops.similarity.shape import View, isolate
 
 if TYPE_CHECKING:
@@ -112,6 +124,8 @@ class ShapeSearch:
                 self._add_file(file, parts.of(file), result)
             except InputRefused as exc:
                 result.refused.append(Refused(str(file), exc.reason))
+        if result.drawings:
+            self.index.save()
         return result
 
     def _add_file(self, file: Path, part: Mapping[str, str], result: Added) -> None:
@@ -151,9 +165,14 @@ class ShapeSearch:
         k: int | None = 10,
         min_score: float | None = None,
         where: Where | None = None,
+        *,
+        rerank: bool = False,
     ) -> list[Hit]:
         """The `k` drawings most similar in shape to a drawing file, a page or a crop, best first.
 
+        Args:
+            rerank: order the best hundred anew by the neighbours that they share with the query. The scores stay
+                what they are, and are no longer in order.
         Raises:
             InputRefused: no shape in it, or see `VectorIndex.search`.
             NotFound: nothing is indexed.
@@ -162,12 +181,32 @@ class ShapeSearch:
         if not self.index.count():
             raise NotFound("The shape index is empty. Fill it with `drawops index add FOLDER`.")
         vectors = self._vectors([view for _, view in found])
+        wide = max(k, SHORTLIST) if rerank and k else k
+        check_query(k, min_score)
+        matches = self.index.search(vectors, wide, min_score=min_score, where=where)
         hits = []
-        for match in self.index.search(vectors, k, min_score=min_score, where=where):
+        for match in self._reranked(vectors, matches)[:k] if rerank else matches:
             query = list(found[match.query_number][1].box)
             view = {"number": match.view_number, **match.view, "query_box": query}
             hits.append(Hit(match.id, match.score, view, match.metadata, match.thumbnail))
         return hits
+
+    def _reranked(self, vectors: Vectors, matches: list[Match]) -> list[Match]:
+        """The first of them in new order, the others behind."""
+        first = {m.id: m for m in matches[:SHORTLIST]}
+        documents = self.index.get_many(first)
+        order = reranking.rerank(vectors, [d.vectors for d in documents])
+        return [first[documents[i].id] for i in order] + matches[SHORTLIST:]
+
+    def duplicates(
+        self,
+        min_score: float = SAME_PART,
+        where: Where | None = None,
+        *,
+        on_drawing: Callable[[int, int], None] | None = None,
+    ) -> list[Group]:
+        """See `find_duplicates`."""
+        return find_duplicates(self.index, min_score=min_score, where=where, on_drawing=on_drawing)
 
     def embed(self, drawing: Path | str | Page | Image) -> dict[str, Any]:
         """The vectors of a drawing's views: version, dim, and of each view page, box and vector (JSON-able).
@@ -222,14 +261,19 @@ class ShapeSearch:
 
 
 def similar(
-    path: Path | str | Image, k: int = 10, *, min_score: float | None = None, where: Where | None = None
+    path: Path | str | Image,
+    k: int = 10,
+    *,
+    min_score: float | None = None,
+    where: Where | None = None,
+    rerank: bool = False,
 ) -> list[Hit]:
     """The `k` indexed drawings most similar in shape to a drawing file or a picture (H, W, 3), best first."""
     from drawops.settings import load_settings
 
     search = ShapeSearch(load_settings())
     try:
-        return search.search(path, k, min_score, where)
+        return search.search(path, k, min_score, where, rerank=rerank)
     finally:
         search.close()
 
