@@ -14,6 +14,7 @@ import pytest
 from drawops.similarity import Document, LocalVectorIndex
 
 DIM = 32
+KILLS = int(os.environ.get("KILLS", "10"))  # docs/similarity.md: 100
 WRITER = """
 import sys
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged_and_nothing_deleted_comes
     there: set[str] = set()
     uncertain: set[str] = set()
     killed_while_saving = caught_up = 0
-    for round_number in range(10):
+    for round_number in range(KILLS):
         log = tmp_path / f"{round_number}.log"
         with log.open("w") as out:
             child = subprocess.Popen(
@@ -94,7 +95,7 @@ def test_a_killed_writer_loses_nothing_it_acknowledged_and_nothing_deleted_comes
             answers = {m.id for i in range(30) for m in index.search(vector_of(-i % 97), k=20)}
             assert answers <= there | uncertain
             caught_up += index._sidecar.active
-    assert len(there) > 100 and caught_up == 10
+    assert len(there) > 100 and caught_up == KILLS
 
 
 def wait_for(condition, child: subprocess.Popen, timeout_s: float = 60) -> None:

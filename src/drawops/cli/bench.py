@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from drawops.cli._output import AsJson, print_json, print_table, writing_settings
+from drawops.cli._output import AsJson, print_json, print_table, reading_settings, say, writing_settings
 
 bench = typer.Typer(help="Measure on your own files.", no_args_is_help=True)
 
@@ -48,5 +48,36 @@ def retrieval(
         (
             (s.vector, *(f"{v:.1f}" for v in (s.bulls_eye, s.mean_ap, s.recall_at_10, s.hit_at_1, s.ms_per_image)))
             for s in scores
+        ),
+    )
+
+
+@bench.command()
+def index(
+    n: Annotated[int, typer.Option("-n", help="How many vectors.")] = 100_000,
+    dim: Annotated[int, typer.Option(help="Numbers in a vector.")] = 256,
+    queries: Annotated[int, typer.Option(help="How many searches are timed.")] = 500,
+    seed: Annotated[int, typer.Option(help="Of the generated vectors.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """How fast and how exact the shape index is: local, OpenSearch if DRAWOPS_INDEX names one, other libraries."""
+    from drawops.similarity.index_benchmark import measure
+
+    address = reading_settings().index_url
+    opensearch = address if address.startswith("opensearch") else ""
+    figures = measure(n, dim, opensearch=opensearch, queries=queries, seed=seed, say=say)
+    if as_json:
+        print_json([f.to_dict() for f in figures])
+        return
+
+    def shown(value: float | None, digits: int) -> str:
+        return "" if value is None else f"{value:.{digits}f}"
+
+    print_table(
+        ("index", "insert s", "build s", "memory MB", "recall@10 %", "p50 ms", "p99 ms"),
+        (
+            (f.index, shown(f.insert_s, 1), shown(f.build_s, 1), shown(f.memory_mb, 0))
+            + (shown(f.recall, 1), shown(f.p50_ms, 2), shown(f.p99_ms, 2))
+            for f in figures
         ),
     )

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -189,41 +189,52 @@ class LocalVectorIndex:
         min_score: float | None,
         allowed: NDArray[np.int64] | None,
     ) -> "_Candidates":
-        count = max(2 * (k or 0), 32)
+        count = max(2 * (k or 0), 16)
         while True:
             keys, reach = self._sidecar.nearest(queries, count)
-            found: set[int] = set()
-            for part in _parts(keys):
-                marks = ",".join("?" * len(part))
-                found.update(d for (d,) in db.execute(f"SELECT document FROM view WHERE seq IN ({marks})", part))
-            if allowed is not None:
-                found.intersection_update(allowed.tolist())
-            best = self._stored(db, sorted(found)).score(queries).top(k, min_score)
+            best = self._stored(db, keys, "seq", allowed).score(queries).top(k, min_score)
             enough = k is not None and len(best.documents) >= k
             below = min_score is not None and reach < min_score - 1e-3  # half-precision distances
             if enough or below or count >= self._sidecar.size:
                 return best
             count *= 4  # several views of one drawing, or the filter, took places
 
-    def _stored(self, db: sqlite3.Connection, documents: Sequence[int]) -> "_Table":
-        """All views of some documents, read from the file."""
+    def _stored(
+        self,
+        db: sqlite3.Connection,
+        values: Sequence[int],
+        column: Literal["seq", "document"] = "document",
+        allowed: NDArray[np.int64] | None = None,
+    ) -> "_Table":
+        """All views of some documents, read from the file: of these, or of those that have a view of this `seq`."""
+        documents = "?" if column == "document" else "SELECT document FROM view WHERE seq IN (?)"
+        rows: dict[int, tuple[int, int, bytes]] = {}
+        for part in _parts(values):
+            these = documents.replace("?", ",".join("?" * len(part)))
+            query = f"SELECT seq, document, vector FROM view WHERE document IN ({these})"
+            rows.update((row[0], row) for row in db.execute(query, part))
+        if allowed is not None:
+            passed = set(allowed.tolist())
+            rows = {seq: row for seq, row in rows.items() if row[1] in passed}
         table = _Table(self.dim)
-        for part in _parts(documents):
-            marks = ",".join("?" * len(part))
-            table.add(db.execute(f"SELECT seq, document, vector FROM view WHERE document IN ({marks})", part))
+        table.add(rows.values())
         return table
 
     def _matches(self, db: sqlite3.Connection, best: "_Candidates") -> list[Match]:
+        scores = {
+            seq: (score, query)
+            for seq, score, query in zip(best.seqs.tolist(), best.scores.tolist(), best.queries.tolist(), strict=True)
+        }
         found = []
-        for seq, score, query in zip(best.seqs, best.scores, best.queries, strict=True):
-            id, metadata, number, info, png = db.execute(
-                "SELECT d.id, d.metadata, v.number, v.info, t.png FROM view v JOIN document d ON d.number = v.document"
-                " LEFT JOIN thumbnail t ON t.seq = v.seq WHERE v.seq = ?",
-                (int(seq),),
-            ).fetchone()
-            found.append(
-                Match(id, float(score), number, json.loads(info), int(query), json.loads(metadata), png or b"")
-            )
+        for part in _parts(list(scores)):
+            marks = ",".join("?" * len(part))
+            for seq, id, metadata, number, info, png in db.execute(
+                "SELECT v.seq, d.id, d.metadata, v.number, v.info, t.png FROM view v JOIN document d"
+                f" ON d.number = v.document LEFT JOIN thumbnail t ON t.seq = v.seq WHERE v.seq IN ({marks})",
+                part,
+            ):
+                score, query = scores[seq]
+                found.append(Match(id, score, number, json.loads(info), query, json.loads(metadata), png or b""))
         return found
 
     def get(self, id: str) -> Document | None:
@@ -376,6 +387,13 @@ class _Table:
         if not len(self.seqs):
             nothing = np.empty(0, np.int64)
             return _Candidates(nothing, nothing, np.empty(0, np.float32), nothing)
+        if len(queries) == 1:
+            cosine = self.vectors @ queries[0]
+            order = np.lexsort((-cosine, self.documents))
+            owners = self.documents[order]
+            best = order[np.concatenate([[True], owners[1:] != owners[:-1]])]
+            scores = np.clip((1 + cosine[best]) / 2, 0, 1)
+            return _Candidates(self.seqs[best], self.documents[best], scores, np.zeros(len(best), np.int64))
         order = np.argsort(self.documents, kind="stable")
         cosines = (self.vectors @ queries.T)[order]  # (N, Q), views of a document together
         documents, starts = np.unique(self.documents[order], return_index=True)

@@ -331,6 +331,12 @@ class OpenSearchVectorIndex:
             self._client.indices.update_aliases(body={"actions": actions})
         return sorted(others.values()) if remove_others else []
 
+    def drop(self) -> None:
+        """Remove this version's index with all its drawings."""
+        with self.address.errors():
+            self._client.indices.delete(index=self.name, ignore_unavailable=True)
+        self._exists = False
+
     def close(self) -> None:
         self._client.close()
 
