@@ -77,3 +77,13 @@ def test_an_unknown_pipeline_runner_or_dataset_names_the_nearest_and_starts_noth
     with pytest.raises(NotFound, match="No dataset 'd'"):
         drawops.submit("incremental", settings=settings, dataset="d")
     assert open_runner("local", settings).list() == []
+
+
+def test_a_gate_file_is_found_from_wherever_a_step_works(home, tmp_path, monkeypatch):
+    from drawops.runners import packages
+    from drawops.runners.submission import pin
+
+    (tmp_path / "mine.yaml").write_text("description: mine\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    pinned = pin(packages.load("incremental"), {"gate": "mine.yaml", "base": "v1.0", "champion": "v1.0"}, home)
+    assert pinned["gate"] == str(tmp_path / "mine.yaml")

@@ -21,6 +21,7 @@ from drawops.errors import InputRefused
 from drawops.settings import Settings
 from drawops.storage import ObjectStore, open_store
 
+A_FEW = 5
 _LISTS: dict[str, Split] = {**{s: s for s in SPLITS}, "rec_gt_train": "train", "rec_gt_test": "test", "rec_gt": "train"}
 _UNTOUCHED = 0.3  # pixels a corner may move and still be where it was
 
@@ -73,7 +74,7 @@ def import_labels(folder: Path, name: str, settings: Settings, parent: str | Non
     drawings = growing.drawings
     if not drawings:
         raise InputRefused(str(folder), "holds no picture that could be used: " + _reasons(growing.refused))
-    splits = split_drawings((s for s in drawings if s not in growing.fixed), fixed=growing.fixed)
+    splits = _split_new([s for s in drawings if s not in growing.fixed], growing.fixed)
     final = tuple(
         d if s in growing.fixed else d.model_copy(update={"split": splits[s]}) for s, d in sorted(drawings.items())
     )
@@ -160,6 +161,13 @@ def _import_lists(folder: Path, growing: _Growing, store: ObjectStore) -> None:
             if crop.sha256 not in growing.drawings:
                 growing.drawings[crop.sha256] = crop
                 growing.fixed[crop.sha256] = split
+
+
+def _split_new(new: list[str], fixed: dict[str, Split]) -> dict[str, Split]:
+    """A few corrected drawings are there to be learnt from: they go to train where there is a test split already."""
+    if len(new) < A_FEW and "test" in fixed.values():
+        return dict.fromkeys(new, "train")
+    return split_drawings(new, fixed=fixed)
 
 
 def _crop_drawing(path: Path, text: str, split: Split, store: ObjectStore) -> DatasetDrawing:

@@ -81,7 +81,8 @@ def _make_python3_this_one() -> None:
 
 def _end_with_parent(files: RunFiles) -> None:
     """Our stdin is a pipe whose other end the parent holds: it closes when the parent ends, however it ends."""
-    while sys.stdin.buffer.read(1):
+    # os.read, not sys.stdin: a thread that holds sys.stdin's lock at shutdown makes the interpreter abort
+    while os.read(0, 1):
         pass
     files.write_result(status="cancelled", error="the process that waited for this run has ended")
     os.killpg(os.getpgid(0), signal.SIGTERM)

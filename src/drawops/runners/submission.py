@@ -1,6 +1,7 @@
 """`drawops.submit`: check everything, pin every reference, then start the run."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drawops.errors import SettingsError, did_you_mean
@@ -163,6 +164,8 @@ def pin(package: Package, parameters: Mapping[str, Any], settings: "Settings") -
         from drawops.registry.gates import load_gate
 
         load_gate(pinned["gate"])  # a wrong name is told now, not after the training
+        if pinned["gate"].endswith((".yaml", ".yml")):
+            pinned["gate"] = str(Path(pinned["gate"]).resolve())  # a step works in a folder of its own
     return pinned
 
 

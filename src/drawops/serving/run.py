@@ -1,8 +1,8 @@
 """Run the server in this process, with the watcher beside it."""
 
 import logging
+import os
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -55,7 +55,7 @@ def run_server(
 
 
 def _end_with_stdin(server: "uvicorn.Server") -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not sys.stdin, whose lock would abort the interpreter at shutdown
         pass
     server.should_exit = True
 
