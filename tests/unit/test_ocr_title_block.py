@@ -103,6 +103,15 @@ def test_the_date_is_that_of_who_drew_it():
     assert sheet.fields() == {"scale": "1:1", "date": "2024-06-01"}
 
 
+def test_pale_rules_are_rules():
+    sheet = Sheet()
+    for n, (label, value) in enumerate((("name:", "Washer"), ("weight:", "n/a"), ("material:", "A2"))):
+        sheet.pen.rectangle((200, 600 + 120 * n, 900, 720 + 120 * n), outline=(205, 205, 205), width=1)
+        sheet.write(label, 210, 606 + 120 * n, 16)
+        sheet.write(value, 500, 650 + 120 * n, 30)
+    assert sheet.fields() == {"name": "Washer", "weight": "n/a", "material": "A2"}
+
+
 def test_a_page_without_a_title_block_has_none():
     sheet = Sheet()
     sheet.write("⌀30", 500, 500)

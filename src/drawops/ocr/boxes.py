@@ -92,7 +92,7 @@ def merge_passes(passes: Sequence[Sequence[Box]]) -> list[Box]:
 
     Where boxes of two passes lie over each other the fuller one of the same text height is kept (a pass may
     have cut a line into pieces); a box that swallows two or more lower ones (a pass ran two lines together)
-    gives way to them; otherwise the earlier pass wins.
+    gives way to them, but for what of it they leave free; otherwise the earlier pass wins.
     """
     boxes = [box for boxes in passes for box in boxes]
     rank = [n for n, boxes in enumerate(passes) for _ in boxes]
@@ -100,11 +100,14 @@ def merge_passes(passes: Sequence[Sequence[Box]]) -> list[Box]:
         return []
     near = touching(boxes)
     alive = [True] * len(boxes)
+    remainders: list[Box] = []
     for i, box in enumerate(boxes):  # boxes that hold several lines
         inside = [j for j in near[i] if _share(boxes[j], box) > 0.7 and boxes[j].height < 0.67 * box.height]
         lines = [j for j in inside if not any(k < j and _share(boxes[j], boxes[k]) > 0.3 for k in inside)]
         if len(lines) >= 2 and sum(boxes[j].area for j in lines) > 0.35 * box.area:
             alive[i] = False
+            if rest := _rest(box, [boxes[j] for j in lines]):
+                remainders.append(rest)
     order = sorted(range(len(boxes)), key=lambda i: (rank[i], -boxes[i].length))
     for i in order:
         for j in near[i]:
@@ -112,7 +115,28 @@ def merge_passes(passes: Sequence[Sequence[Box]]) -> list[Box]:
                 continue
             fuller = boxes[j].length > 1.25 * boxes[i].length and boxes[j].height < 1.6 * boxes[i].height
             alive[i if fuller else j] = False
-    return [box for box, keep in zip(boxes, alive, strict=True) if keep]
+            if not fuller and boxes[i].height < 0.67 * boxes[j].height and (rest := _rest(boxes[j], [boxes[i]])):
+                remainders.append(rest)
+    kept = [box for box, keep in zip(boxes, alive, strict=True) if keep]
+    for rest in remainders:
+        if all(overlap(rest, box) < 0.3 * min(rest.area, box.area) for box in kept):
+            kept.append(rest)
+    return kept
+
+
+def _rest(box: Box, inside: Sequence[Box]) -> Box | None:
+    """What of a box lies before or behind the lines in it: the size before its stacked deviations. None where that
+    is too short for a character."""
+    along, _ = box.axes
+    ends = [
+        (float(np.dot((b.x - box.x, b.y - box.y), along)) + side * b.length / 2) for b in inside for side in (-1, 1)
+    ]
+    before, behind = min(ends) + box.length / 2, box.length / 2 - max(ends)
+    longer = max(before, behind)
+    if longer < 0.5 * box.height:
+        return None
+    shift = (-box.length / 2 + longer / 2) if before >= behind else (box.length / 2 - longer / 2)
+    return replace(box, x=box.x + float(along[0]) * shift, y=box.y + float(along[1]) * shift, length=longer)
 
 
 def _share(part: Box, whole: Box) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.drawings.model import Image, Quad
-from drawops.ocr.fitting import INK_CONTRAST
 
+RULE_CONTRAST = 16  # grey levels
 LARGEST_SIDE = 5000  # pixels; larger pages are looked at smaller
 LARGEST_CELL = 0.06  # share of the page: what is larger is no cell but the sheet around the drawing
 
@@ -86,8 +86,9 @@ class Cells:
 def _rules(image: Image, scale: float, shortest: int) -> NDArray[np.uint8]:
     """Non-zero on straight horizontal and vertical strokes of at least `shortest` pixels."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    paper = float(np.percentile(grey[::8, ::8], 80))
-    ink = (grey < paper - INK_CONTRAST).astype(np.uint8) * 255
+    # Forms are often ruled in pale grey, and scans have shadows: darker than the paper around is what counts.
+    strokes = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((15, 15), np.uint8))
+    ink = (strokes > RULE_CONTRAST).astype(np.uint8) * 255
     if scale < 1:
         ink = ((cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) > 60) * 255).astype(np.uint8)
     found = np.zeros_like(ink)

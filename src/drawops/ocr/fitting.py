@@ -15,7 +15,7 @@ MARGIN = 0.15  # white around the characters, in character heights
 
 
 @dataclass(frozen=True)
-class _Parts:
+class Parts:
     """Connected pieces of ink in a window: edges in window pixels and which is which in `labels`."""
 
     left: NDArray[np.int32]
@@ -37,11 +37,12 @@ class _Parts:
 class Fitted:
     """`crop` is (H, W, 3) uint8 RGB, upright in the box's reading direction. `ink` is (width, height) in pixels of
     the free-standing characters in it, None without any: the head of an arrow is found as text too, but hangs on
-    its line."""
+    its line. `certain` says that more than its own reading shows it to be text."""
 
     box: Box
     crop: Image
     ink: tuple[float, float] | None
+    certain: bool = False
 
     @property
     def aspect(self) -> float:
@@ -63,7 +64,7 @@ def fit(image: Image, box: Box) -> Fitted:
     rows, columns = window.shape[:2]
     left, right = reach, columns - reach
     top, bottom = rows / 2 - box.height / 2, rows / 2 + box.height / 2
-    paper, parts = _ink(window)
+    paper, parts = ink_parts(window)
     letters = _letters(parts, left, top, right, bottom)
     new_left, new_top, new_right, new_bottom = left, top, right, bottom
     ink = None
@@ -82,7 +83,7 @@ def fit(image: Image, box: Box) -> Fitted:
     return Fitted(fitted, np.ascontiguousarray(clean[y0:y1, x0:x1]), ink)
 
 
-def _ink(window: Image) -> tuple[NDArray[np.uint8], _Parts]:
+def ink_parts(window: Image) -> tuple[NDArray[np.uint8], Parts]:
     """The paper's colour (3,), and the connected pieces of what is darker."""
     grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY)
     level = float(np.percentile(grey, 80))
@@ -91,10 +92,10 @@ def _ink(window: Image) -> tuple[NDArray[np.uint8], _Parts]:
     left, top, width, height = np.asarray(stats[1:, :4], np.int32).T
     bright = window[grey >= level]
     paper = np.median(bright, axis=0).astype(np.uint8) if len(bright) else np.full(3, 255, np.uint8)
-    return paper, _Parts(left, top, left + width, top + height, np.asarray(labels, np.int32))
+    return paper, Parts(left, top, left + width, top + height, np.asarray(labels, np.int32))
 
 
-def _letters(parts: _Parts, left: float, top: float, right: float, bottom: float) -> NDArray[np.bool_]:
+def _letters(parts: Parts, left: float, top: float, right: float, bottom: float) -> NDArray[np.bool_]:
     """Which pieces of ink stand in the box and have the size of characters."""
     height = bottom - top
     x, y = (parts.left + parts.right) / 2, (parts.top + parts.bottom) / 2
@@ -109,7 +110,7 @@ def _letters(parts: _Parts, left: float, top: float, right: float, bottom: float
     )
 
 
-def _grown(parts: _Parts, letters: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+def _grown(parts: Parts, letters: NDArray[np.bool_]) -> tuple[float, float, float, float]:
     """Edges of the ink of `letters` and of the characters that the box cuts or that follow closely."""
     tall = float(np.percentile(parts.heights[letters], 75))
     row_top, row_bottom = float(np.median(parts.top[letters])), float(np.median(parts.bottom[letters]))
@@ -134,7 +135,7 @@ def _grown(parts: _Parts, letters: NDArray[np.bool_]) -> tuple[float, float, flo
 
 
 def _without_lines(
-    window: Image, parts: _Parts, paper: NDArray[np.uint8], core: tuple[float, float, float, float]
+    window: Image, parts: Parts, paper: NDArray[np.uint8], core: tuple[float, float, float, float]
 ) -> Image:
     """The window with long straight pieces of ink painted over, where they do not touch a character."""
     left, top, right, bottom = (round(v) for v in core)

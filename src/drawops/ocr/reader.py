@@ -11,8 +11,10 @@ from drawops.drawings.model import Image, Page, TextLine
 from drawops.ocr.boxes import Box, overlap, touching, wrap
 from drawops.ocr.detector import Detector
 from drawops.ocr.fitting import Fitted, fit
+from drawops.ocr.joining import join_lines
 from drawops.ocr.model_files import base_detector, base_recogniser
 from drawops.ocr.recogniser import Reading, Recogniser
+from drawops.ocr.stacks import read_stacks
 from drawops.ocr.vector import combine
 from drawops.settings import Settings
 
@@ -36,19 +38,20 @@ class Reader:
         lines = self._read_picture(page.image)
         if use_vector_text and page.lines:
             lines = combine(page.lines, lines, page.image)
-        return _in_reading_order(lines)
+        return _in_reading_order(join_lines(lines))
 
     def _read_picture(self, image: Image) -> list[TextLine]:
         found = [fit(image, _by_convention(box)) for box in self.detector.detect(image)]
         readings = self.recogniser.read([line.crop for line in found])
         found, readings = self._other_ways_round(image, found, readings)
+        found, readings = read_stacks(image, found, readings, self.recogniser.read)
         usual = float(np.median([line.box.height for line in found])) if found else 0.0
         return [
             TextLine(text, line.box.quad(), line.box.angle, "ocr", reading.score)
             for line, reading in _without_doubles(found, readings)
             if reading.score >= MIN_SCORE
             and (text := _tidy(reading.text))
-            and not _is_shape(text, reading.score, line, usual)
+            and (line.certain or not _is_shape(text, reading.score, line, usual))
         ]
 
     def _other_ways_round(
@@ -114,7 +117,7 @@ def _without_doubles(found: Sequence[Fitted], readings: Sequence[Reading]) -> li
     """After fitting, boxes of the same text may have met: the one with more text of good score stays."""
     boxes = [line.box for line in found]
     near = touching(boxes)
-    order = sorted(range(len(boxes)), key=lambda i: -readings[i].score * len(readings[i].text))
+    order = sorted(range(len(boxes)), key=lambda i: (not found[i].certain, -readings[i].score * len(readings[i].text)))
     kept: set[int] = set()
     for i in order:
         if all(overlap(boxes[i], boxes[k]) < 0.5 * min(boxes[i].area, boxes[k].area) for k in kept & near[i]):

@@ -102,7 +102,11 @@ class _Search:
     def _in_cell(self, label: _Entry, field: str) -> _Found | None:
         if label.cell is None:
             return None
-        return self._value(field, [e for e in self._inside(label.cell) if e.index != label.index])
+        others = [e for e in self._inside(label.cell) if e.index != label.index]
+        if found := self._value(field, others):
+            return found
+        # Alone in the label's cell, whatever stands there (-, n/a) is what the block says.
+        return _Found(others[0].text, (others[0],)) if len(others) == 1 and not others[0].label else None
 
     def _beside(self, label: _Entry, field: str) -> _Found | None:
         """In the next cell, where the label has its own for itself."""

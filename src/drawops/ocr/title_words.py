@@ -59,7 +59,7 @@ _KNOWN |= {
 }
 _MONTH = r"(?:jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-zä]*\.?"
 _DATE = re.compile(
-    r"\d{1,4}\s?[-./]\s?\d{1,2}\s?[-./]\s?\d{2,4}|\d{1,2}[. -]*" + _MONTH + r"[, -]*\d{2,4}|" + _MONTH
+    r"\d{1,4}\s?[-./]\s?\d{1,2}(?:\s?[-./]\s?|\s)\d{2,4}|\d{1,2}[. -]*" + _MONTH + r"[, -]*\d{2,4}|" + _MONTH
     + r"\s*\d{1,2}(?:st|nd|rd|th)?,?\s*\d{4}|\d{4}年\d{1,2}月(?:\d{1,2}日)?",
     re.IGNORECASE,
 )  # fmt: skip
@@ -121,4 +121,4 @@ def looks_like(field: str, text: str) -> bool:
             and not _LOOKS["scale"].fullmatch(text)
             and not _DATE.fullmatch(text)
         )
-    return bool(text) and not _SHEET.fullmatch(text)
+    return bool(text) and (field == "material" or not _SHEET.fullmatch(text))  # A2 is a steel too
