@@ -42,9 +42,9 @@ class Cells:
         self._scale = min(1.0, LARGEST_SIDE / max(height, width))
         rules = _rules(image, self._scale, max(12, round(1.3 * text_height * self._scale)))
         _, labels, stats, _ = cv2.connectedComponentsWithStats((rules == 0).astype(np.uint8), connectivity=4)
+        self._reach = max(12, round(0.8 * text_height * self._scale))  # over the thickest rule, into the next cell
         self._labels: NDArray[np.int32] = np.asarray(labels, np.int32)
         self._stats: NDArray[np.int32] = np.asarray(stats, np.int32)
-        self._rules = self._labels == 0
 
     def at(self, quad: Quad) -> Cell | None:
         """The cell that a line of text stands in; None outside of every table."""
@@ -57,7 +57,7 @@ class Cells:
     def beside(self, cell: Cell, dx: int, dy: int) -> list[Cell]:
         """The cells that touch an edge of `cell`: (1, 0) right, (-1, 0) left, (0, 1) below, (0, -1) above."""
         left, top, right, bottom = (round(v * self._scale) for v in (cell.left, cell.top, cell.right, cell.bottom))
-        reach = 9
+        reach = self._reach
         if dx:
             strip = (
                 self._labels[top:bottom, right : right + reach]
