@@ -30,7 +30,7 @@ class Server:
 
     def start(self) -> None:
         command = ["nice", "-n", "5", str(SCRIPT), "start", "--port", str(self.port), "--dir", str(self.folder)]
-        done = subprocess.run([*command, "--heap", "512m"], capture_output=True, text=True, timeout=180)
+        done = subprocess.run([*command, "--heap", "512m"], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
 
     def kill(self) -> None:
