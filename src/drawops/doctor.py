@@ -105,7 +105,7 @@ def _check_index(settings: Settings) -> str:
     from drawops.similarity import ShapeSearch
 
     stats = ShapeSearch(settings).stats()
-    return f"answers, {stats.get('drawings', 0)} drawings"
+    return f"answers, {stats['documents']} drawings"
 
 
 def _servers(settings: Settings) -> list[Check]:

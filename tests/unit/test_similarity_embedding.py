@@ -128,6 +128,11 @@ def test_the_benchmark_scores_each_vector_kind(tmp_path: Path, cache: Path) -> N
         (tmp_path / f"f{label}").mkdir(exist_ok=True)
         (tmp_path / f"f{label}" / f"k{label}-{i}.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
     by_folder = benchmark(tmp_path, classes="folder", cache=cache, turns=True)
-    assert [s.vector for s in by_folder] == ["raw 32 x 32 pixels", *(b[0] for b in BLOCKS), "all together"]
+    assert [s.vector for s in by_folder] == [
+        "raw 32 x 32 pixels",
+        *(b[0] for b in BLOCKS),
+        "all together",
+        "all together, re-ranked",
+    ]
     assert class_of(tmp_path / "f1" / "k1-7.png", "prefix") == "k1"
     assert by_folder[-1].hit_at_1 > by_folder[0].hit_at_1

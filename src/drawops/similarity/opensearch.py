@@ -38,7 +38,7 @@ from drawops.similarity.opensearch_client import Action, Address, BulkLoad
 logger = logging.getLogger(__name__)
 
 EXACT_BELOW = 20_000
-_WIDTH = 200  # drawings asked of the graph for the first ten: recall@10 0.99 at 100,000
+_WIDTH = 200  # drawings asked of the graph at least: Lucene finds more of the first ten when asked for more
 _PAGE = 1_000  # hits a request; a hit brings a picture
 _MOST = 10_000  # the largest k and window of OpenSearch
 _MERGE_AFTER = 5_000  # drawings in one load, from which merging the segments is worth the time
