@@ -11,6 +11,7 @@ from drawops.drawings import open_drawing
 from drawops.drawings.model import TextLine
 from drawops.ocr.title_block import read_title_block
 from drawops.ocr.title_words import FIELDS, label_of, label_with_value, looks_like
+from drawops.ocr.zones import zone_marks
 
 
 class Sheet:
@@ -190,3 +191,16 @@ def test_the_fields_of_drawn_forms_are_found_in_both_languages(tmp_path):
             if row[field] != found[field]:
                 wrong.append((row["file"], field, row[field], found[field]))
     assert count == 72 and not wrong
+
+
+def test_zones_of_the_border_are_told_from_sizes():
+    sheet = Sheet()
+    for n in range(1, 6):
+        sheet.write(str(n), 250 * n, 4)
+    for n, letter in enumerate("ABC"):
+        sheet.write(letter, 4, 250 * n + 100)
+    sheet.write("4", 600, 500)
+    sheet.write("8", 30, 560)  # a size near the edge, not in line with the letters
+    marks = zone_marks(sheet.lines, 1600, 1100)
+    assert sorted(sheet.lines[i].text for i in marks) == ["1", "2", "3", "4", "5", "A", "B", "C"]
+    assert zone_marks(sheet.lines[:2], 1600, 1100) == frozenset()

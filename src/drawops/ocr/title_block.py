@@ -7,7 +7,7 @@ import numpy as np
 
 from drawops.drawings.model import Image, TextLine
 from drawops.ocr.cells import Cell, Cells, usual_height
-from drawops.ocr.title_words import FIELDS, label_of, label_with_value, looks_like
+from drawops.ocr.title_words import FIELDS, is_gb_label, label_of, label_with_value, looks_like
 
 
 @dataclass(frozen=True)
@@ -195,10 +195,10 @@ class _Search:
             cell = self.found["name"].entries[0].cell
             self._take("number", [cell] if cell is None else self.cells.beside(cell, 0, 1))
         scale = self._cell_of("scale")
-        if scale is None or "name" in self.found:
+        if scale is None or "name" in self.found or not any(is_gb_label(e.text) for e in self.entries):
             return
         if "material" not in self.found:
-            for label in (e for e in self.entries if e.label and e.label[0] in ("scale", "weight", "revision")):
+            for label in (e for e in self.entries if e.label and e.label[0] in ("scale", "weight")):
                 if label.cell and "material" not in self.found:
                     self._take("material", self.cells.beside(label.cell, 0, -1))
         column = self._column_right_of(scale)

@@ -96,6 +96,11 @@ def label_of(text: str) -> tuple[str, int] | None:
     return None
 
 
+def is_gb_label(text: str) -> bool:
+    """Is this one of the labels that only the form of GB/T 10609.1 has?"""
+    return _key(text) in ("阶段标记", "更改文件号", "处数", "stage")
+
+
 def label_with_value(text: str) -> tuple[str, int, str] | None:
     """(field, rank, value) of a line that holds both: `SCALE 1:2`, `Material: 1.4301`."""
     text = normalise(text)
