@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drawops.demo.readings import compared_pages
-from drawops.drawings import find_files
+from drawops.drawings import find_files, open_drawing
 from drawops.drawings.synth import generate
 from drawops.errors import InputRefused
-from drawops.evaluation.report_data import ReadDrawing, SimilarHit, SimilarQuery
+from drawops.evaluation.report_data import ReadDrawing, SimilarHit, SimilarQuery, picture
 from drawops.runners import open_runner, submit
 from drawops.serving.servers import call
 from drawops.settings import Settings, prepare_home
@@ -217,13 +217,12 @@ def _find_similar(story: Story, url: str) -> None:
         with path.open("rb") as stream:
             form = {"k": str(HITS + 1)}
             hits = call("POST", f"{url}/v1/similar", files={"file": (path.name, stream)}, data=form)["hits"]
-        own = next((hit for hit in hits if hit["name"] == path.name), None)
-        others = [hit for hit in hits if hit is not own][:HITS]
+        others = [hit for hit in hits if hit["name"] != path.name][:HITS]
         story.similar.append(
             SimilarQuery(
                 name=path.name,
                 family=families.get(path.name, ""),
-                picture=own["thumbnail"] if own else "",
+                picture=_first_page(path),
                 hits=[
                     SimilarHit(
                         name=hit["name"],
@@ -235,6 +234,11 @@ def _find_similar(story: Story, url: str) -> None:
                 ],
             )
         )
+
+
+def _first_page(path: Path) -> str:
+    with open_drawing(path) as drawing:
+        return picture(drawing.page(0).image, max_side=400)
 
 
 def _tell_dataset(story: Story, say: Say) -> None:
