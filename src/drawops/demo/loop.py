@@ -37,7 +37,7 @@ class Plan:
     seed: int = 7
     shown: int = 3
     """Drawings that are read before and after."""
-    parameters: dict[str, Any] = field(default_factory=lambda: {"epochs": 10, "generated": 600, "new_to_old": 1.0})
+    parameters: dict[str, Any] = field(default_factory=lambda: {"epochs": 10, "generated": 600, "new_to_old": 0.5})
     """Parameters of the pipeline `incremental`; these fit the loop into six minutes on two cores."""
 
 
