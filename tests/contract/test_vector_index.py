@@ -86,6 +86,30 @@ class VectorIndexContract:
         assert {(m.metadata["family"], m.metadata["holes"]) for m in found} == {("flange", 1), ("shaft", 1)}
         assert index.search(query, k=5, where={"family": "gear"}) == []
 
+    def test_a_range_takes_in_both_its_ends(self, index: VectorIndex) -> None:
+        dates = ["2023-12-31", "2024-01-01", "2024-06-30", "2025-01-01"]
+        index.upsert(document(d, axis(1, 0.1 * i), date=d, holes=i - 2, 件="x") for i, d in enumerate(dates))
+
+        def found(**where: object) -> list[str]:
+            return sorted(m.id for m in index.search(axis(1), k=9, where=where))
+
+        assert found(date={"from": "2024-01-01", "to": "2024-06-30"}) == dates[1:3]
+        assert found(date={"from": "2024-06-30"}) == dates[2:]
+        assert found(date={"to": "2024-01-01"}) == dates[:2]
+        assert found(holes={"from": -1, "to": 0.5}) == dates[1:3]
+        assert found(holes={"from": -2}, date={"to": "2024-06-30"}) == dates[:3]
+        assert found(holes={"from": "0"}) == [] and found(date={"from": 0}) == []
+        for wrong in ({}, {"from": 2, "to": 1}, {"from": 2, "to": "x"}, {"since": 1}):
+            with pytest.raises(InputRefused, match="filter 'holes'"):
+                index.search(axis(1), where={"holes": wrong})
+
+    def test_facets_count_the_values_of_each_field(self, index: VectorIndex) -> None:
+        index.upsert([document("a", axis(1), family="法兰", holes=4), document("b", axis(1), family="法兰")])
+        index.upsert([document("c", axis(0, 1), family="轴 (阶梯)")])
+        assert index.facets() == {"family": {"法兰": 2, "轴 (阶梯)": 1}, "holes": {4: 1}}
+        index.delete(["a"])
+        assert index.facets()["family"] == {"法兰": 1, "轴 (阶梯)": 1}
+
     def test_an_unknown_filter_field_names_the_nearest(self, index: VectorIndex) -> None:
         index.upsert([document("a", axis(1), family="flange")])
         with pytest.raises(InputRefused, match="famly.*Did you mean 'family'"):

@@ -54,7 +54,10 @@ def search(
         float | None, typer.Option(help="Leave out what scores lower; 1 is the same shape, 0.5 an unrelated one.")
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option(help="Only drawings with this metadata: --where family=flange. May be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Only drawings with this metadata: --where family=flange, --where date=2024-01-01..2024-06-30. May be repeated."
+        ),
     ] = None,
     rerank: Annotated[
         bool, typer.Option("--rerank", help="Order the best hundred anew by the neighbours they share with the query.")
@@ -170,15 +173,21 @@ def remove(
 
 
 def parse_where(pairs: list[str]) -> dict[str, Any] | None:
-    """["family=flange", "family=hub", "material=S235"] -> {"family": ["flange", "hub"], "material": ["S235"]}."""
+    """["family=flange", "family=hub", "date=2024-01-01..2024-12-31"] ->
+    {"family": ["flange", "hub"], "date": {"from": "2024-01-01", "to": "2024-12-31"}}."""
     from drawops.errors import InputRefused
+    from drawops.similarity.filters import parse_value
 
-    where: dict[str, list[str]] = {}
+    where: dict[str, Any] = {}
     for pair in pairs:
-        name, equals, value = pair.partition("=")
+        name, equals, text = pair.partition("=")
         if not equals or not name:
-            raise InputRefused(f"--where {pair}", "write it as field=value")
-        where.setdefault(name.strip(), []).append(value)
+            raise InputRefused(f"--where {pair}", "write it as field=value, or field=first..last")
+        value = parse_value(text)
+        if isinstance(value, dict):
+            where[name.strip()] = value
+        else:
+            where.setdefault(name.strip(), []).append(value)
     return where or None
 
 

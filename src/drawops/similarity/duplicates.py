@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from drawops.similarity.index import VectorIndex, Where, check_query
+from drawops.similarity.filters import Where
+from drawops.similarity.index import VectorIndex, check_query
 
 SAME_PART = 0.98
 _NEAREST = 100  # of one drawing; a larger group holds together through its members

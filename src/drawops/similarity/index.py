@@ -6,7 +6,6 @@ vector is that of its best view: (1 + cos) / 2, from 0 to 1, the same on every b
 them alike says little.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from drawops.errors import InputRefused, SettingsError
+from drawops.similarity.filters import Where, is_plain
 
 Vectors = NDArray[np.float32]
-Where = Mapping[str, Any]
-"""Metadata a document must have: {"family": "flange"} or, any of several, {"family": ["flange", "hub"]}."""
+MOST_VALUES = 100  # of a metadata field, in `facets`
 
 
 @dataclass(frozen=True)
@@ -104,6 +103,11 @@ class VectorIndex(Protocol):
 
     def stats(self) -> dict[str, Any]:
         """documents, views, dim, version, fields, bytes, …"""
+        ...
+
+    def facets(self) -> dict[str, dict[str | float, int]]:
+        """Of each metadata field its values and how many documents have them, the most frequent first; the hundred
+        most frequent where there are more."""
         ...
 
     def save(self) -> None:
@@ -200,30 +204,10 @@ def check_metadata(metadata: Mapping[str, Any], what: str) -> dict[str, Any]:
             raise InputRefused(what, f"metadata field {name!r} must be a name without quotes")
         if value is None or value == "":
             continue
-        if not _is_plain(value):
+        if not is_plain(value):
             raise InputRefused(what, f"metadata '{name}' must be text, a number or true/false, not {value!r}")
         kept[name] = value
     return kept
-
-
-def check_where(where: Where | None) -> dict[str, list[Any]]:
-    """{field: the values allowed}.
-
-    Raises:
-        InputRefused: a value is no text, number or truth value.
-    """
-    wanted = {}
-    for name, value in (where or {}).items():
-        options = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
-        for option in options:
-            if not _is_plain(option):
-                raise InputRefused(f"filter '{name}'", f"must be text, a number or true/false, not {option!r}")
-        wanted[name] = options
-    return wanted
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, (str, int, bool)) or (isinstance(value, float) and math.isfinite(value))
 
 
 def in_order(matches: Iterable[Match], k: int | None, min_score: float | None) -> list[Match]:

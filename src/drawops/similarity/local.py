@@ -12,7 +12,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,18 +20,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from drawops.errors import Conflict, InputRefused, did_you_mean
+from drawops.similarity.filters import Range, Where, check_where
 from drawops.similarity.index import (
+    MOST_VALUES,
     Document,
     Match,
     Vectors,
-    Where,
     check_document,
     check_query,
     check_vectors,
-    check_where,
     in_order,
 )
 from drawops.similarity.sidecar import Position, Sidecar
+from drawops.similarity.table import Candidates, Table
 
 EXACT_BELOW = 20_000
 _BATCH = 5_000  # rows read at once while catching up
@@ -73,7 +74,7 @@ class LocalVectorIndex:
         except Conflict:
             self._db.close()
             raise
-        self._table = _Table(dim)
+        self._table = Table(dim)
         self._sidecar = Sidecar(self.path, dim, version=version, identity=identity)
 
     def _prepare(self) -> str:
@@ -164,17 +165,18 @@ class LocalVectorIndex:
         """Document numbers that pass the filter."""
         known = {name for (name,) in db.execute("SELECT name FROM field WHERE version = ?", (self.version,))}
         clauses, values = ["version = ?"], [self.version]
-        for name, options in check_where(where).items():
+        for name, wanted in check_where(where).items():
             if name not in known:
                 raise InputRefused(
                     f"filter '{name}'", f"no drawing has this field. {did_you_mean(name, known)}".strip()
                 )
-            clauses.append(f"json_extract(metadata, ?) IN ({','.join('?' * len(options))})")
-            values += [f'$."{name}"', *options]
+            condition, parameters = _condition(f'$."{name}"', wanted)
+            clauses.append(condition)
+            values += parameters
         rows = db.execute(f"SELECT number FROM document WHERE {' AND '.join(clauses)}", values)
         return np.fromiter((number for (number,) in rows), np.int64)
 
-    def _search_all(self, db: sqlite3.Connection, queries: Vectors, allowed: NDArray[np.int64] | None) -> "_Candidates":
+    def _search_all(self, db: sqlite3.Connection, queries: Vectors, allowed: NDArray[np.int64] | None) -> Candidates:
         if self._sidecar.active:  # the table is not kept then: read what passed the filter
             table = self._stored(db, [] if allowed is None else allowed.tolist())
         else:
@@ -188,7 +190,7 @@ class LocalVectorIndex:
         k: int | None,
         min_score: float | None,
         allowed: NDArray[np.int64] | None,
-    ) -> "_Candidates":
+    ) -> Candidates:
         count = max(2 * (k or 0), 16)
         while True:
             keys, reach = self._sidecar.nearest(queries, count)
@@ -205,7 +207,7 @@ class LocalVectorIndex:
         values: Sequence[int],
         column: Literal["seq", "document"] = "document",
         allowed: NDArray[np.int64] | None = None,
-    ) -> "_Table":
+    ) -> Table:
         """All views of some documents, read from the file: of these, or of those that have a view of this `seq`."""
         documents = "?" if column == "document" else "SELECT document FROM view WHERE seq IN (?)"
         rows: dict[int, tuple[int, int, bytes]] = {}
@@ -216,11 +218,11 @@ class LocalVectorIndex:
         if allowed is not None:
             passed = set(allowed.tolist())
             rows = {seq: row for seq, row in rows.items() if row[1] in passed}
-        table = _Table(self.dim)
+        table = Table(self.dim)
         table.add(rows.values())
         return table
 
-    def _matches(self, db: sqlite3.Connection, best: "_Candidates") -> list[Match]:
+    def _matches(self, db: sqlite3.Connection, best: Candidates) -> list[Match]:
         scores = {
             seq: (score, query)
             for seq, score, query in zip(best.seqs.tolist(), best.scores.tolist(), best.queries.tolist(), strict=True)
@@ -263,6 +265,18 @@ class LocalVectorIndex:
     def count(self) -> int:
         with self._transaction() as db:
             return int(db.execute("SELECT count(*) FROM document WHERE version = ?", (self.version,)).fetchone()[0])
+
+    def facets(self) -> dict[str, dict[str | float, int]]:
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT key, value, count(*) AS n FROM document, json_each(metadata) WHERE version = ?"
+                " GROUP BY key, value ORDER BY key, n DESC, value",
+                (self.version,),
+            ).fetchall()
+        return {
+            name: {value: n for _, value, n in islice(values, MOST_VALUES)}
+            for name, values in groupby(rows, key=lambda row: row[0])
+        }
 
     def stats(self) -> dict[str, Any]:
         with self._transaction() as db:
@@ -329,8 +343,8 @@ class LocalVectorIndex:
             views = db.execute("SELECT count(*) FROM view WHERE version = ?", (self.version,)).fetchone()[0]
             if views > self.exact_below:
                 self._sidecar.open(target)
-                self._table = _Table(self.dim)
-        follower: _Table | Sidecar = self._sidecar if self._sidecar.active else self._table
+                self._table = Table(self.dim)
+        follower: Table | Sidecar = self._sidecar if self._sidecar.active else self._table
         at = follower.position
         if target.gone > at.gone:
             gone = [seq for (seq,) in db.execute("SELECT seq FROM gone WHERE n > ?", (at.gone,))]
@@ -351,78 +365,18 @@ class LocalVectorIndex:
         return Position(last.get("view", 0), last.get("gone", 0))
 
 
-class _Table:
-    """Vectors in memory with their numbers, for exact search."""
-
-    def __init__(self, dim: int) -> None:
-        self.seqs = np.empty(0, np.int64)
-        self.documents = np.empty(0, np.int64)
-        self.vectors = np.empty((0, dim), np.float32)
-        self.position = Position(0, 0)
-
-    def add(self, rows: Iterable[tuple[int, int, bytes]]) -> None:
-        rows = list(rows)
-        if not rows:
-            return
-        dim = self.vectors.shape[1]
-        new = np.frombuffer(b"".join(r[2] for r in rows), np.float32).reshape(-1, dim)
-        self.seqs = np.concatenate([self.seqs, np.array([r[0] for r in rows], np.int64)])
-        self.documents = np.concatenate([self.documents, np.array([r[1] for r in rows], np.int64)])
-        self.vectors = np.concatenate([self.vectors, new])
-
-    def remove(self, seqs: Sequence[int]) -> None:
-        self._keep(~np.isin(self.seqs, seqs))
-
-    def _keep(self, mask: NDArray[np.bool_]) -> None:
-        self.seqs, self.documents, self.vectors = self.seqs[mask], self.documents[mask], self.vectors[mask]
-
-    def of_documents(self, documents: NDArray[np.int64]) -> "_Table":
-        chosen = _Table(self.vectors.shape[1])
-        mask = np.isin(self.documents, documents)
-        chosen.seqs, chosen.documents, chosen.vectors = self.seqs[mask], self.documents[mask], self.vectors[mask]
-        return chosen
-
-    def score(self, queries: Vectors) -> "_Candidates":
-        """Each document's mean, over the queries, of the score of its best view."""
-        if not len(self.seqs):
-            nothing = np.empty(0, np.int64)
-            return _Candidates(nothing, nothing, np.empty(0, np.float32), nothing)
-        if len(queries) == 1:
-            cosine = self.vectors @ queries[0]
-            order = np.lexsort((-cosine, self.documents))
-            owners = self.documents[order]
-            best = order[np.concatenate([[True], owners[1:] != owners[:-1]])]
-            scores = np.clip((1 + cosine[best]) / 2, 0, 1)
-            return _Candidates(self.seqs[best], self.documents[best], scores, np.zeros(len(best), np.int64))
-        order = np.argsort(self.documents, kind="stable")
-        cosines = (self.vectors @ queries.T)[order]  # (N, Q), views of a document together
-        documents, starts = np.unique(self.documents[order], return_index=True)
-        scores = (1 + np.maximum.reduceat(cosines, starts, axis=0).mean(axis=1)) / 2
-        # The view to show is the one with the best single score.
-        owner = np.repeat(np.arange(len(documents)), np.diff([*starts, len(order)]))
-        by_score = np.lexsort((-cosines.max(axis=1), owner))
-        shown = by_score[np.unique(owner[by_score], return_index=True)[1]]
-        seqs, best_queries = self.seqs[order][shown], cosines[shown].argmax(axis=1)
-        return _Candidates(seqs, documents, np.clip(scores, 0, 1), best_queries)
-
-
-@dataclass(frozen=True)
-class _Candidates:
-    """Scored documents, parallel arrays: the view to show, document number, score, number of the query it is like."""
-
-    seqs: NDArray[np.int64]
-    documents: NDArray[np.int64]
-    scores: NDArray[np.floating]
-    queries: NDArray[np.int64]
-
-    def top(self, k: int | None, min_score: float | None) -> "_Candidates":
-        """Best first, at most k and what is alike to the last of them, none below min_score."""
-        order = np.lexsort((self.documents, -self.scores))
-        if min_score is not None:
-            order = order[self.scores[order] >= min_score - 1e-6]
-        if k is not None and k < len(order):
-            order = order[self.scores[order] >= self.scores[order[k - 1]] - 1e-6]
-        return _Candidates(self.seqs[order], self.documents[order], self.scores[order], self.queries[order])
+def _condition(path: str, wanted: list[Any] | Range) -> tuple[str, list[Any]]:
+    """The SQL condition on a metadata value at a JSON path, and its parameters."""
+    if not isinstance(wanted, Range):
+        return f"json_extract(metadata, ?) IN ({','.join('?' * len(wanted))})", [path, *wanted]
+    kinds = "('text')" if wanted.is_text else "('integer', 'real')"
+    parameters: list[Any] = [path]
+    parts = [f"typeof(json_extract(metadata, ?)) IN {kinds}"]
+    for sign, end in ((">=", wanted.low), ("<=", wanted.high)):
+        if end is not None:
+            parts.append(f"json_extract(metadata, ?) {sign} ?")
+            parameters += [path, end]
+    return " AND ".join(parts), parameters
 
 
 def _parts(values: Sequence[int], size: int = 30_000) -> Iterator[Sequence[int]]:

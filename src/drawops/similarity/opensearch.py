@@ -9,7 +9,6 @@ While there are few drawings, or few pass the filter, all are compared; else the
 """
 
 import base64
-import hashlib
 import json
 import logging
 import re
@@ -22,18 +21,19 @@ from numpy.typing import ArrayLike
 from opensearchpy import exceptions, helpers
 
 from drawops.errors import Conflict, InputRefused, Unavailable, did_you_mean
+from drawops.similarity.filters import Where, check_where
 from drawops.similarity.index import (
+    MOST_VALUES,
     Document,
     Match,
     Vectors,
-    Where,
     check_document,
     check_query,
     check_vectors,
-    check_where,
     in_order,
 )
 from drawops.similarity.opensearch_client import Action, Address, BulkLoad
+from drawops.similarity.opensearch_terms import clause, terms
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,6 @@ _PAGE = 1_000  # hits a request; a hit brings a picture
 _MOST = 10_000  # the largest k and window of OpenSearch
 _MERGE_AFTER = 5_000  # drawings in one load, from which merging the segments is worth the time
 _LONGEST_ID = 512  # bytes, of OpenSearch
-_LONGEST_TERM = 1_000
 _METHOD = {
     "name": "hnsw",
     "engine": "lucene",  # named: the default is another one, which scores and filters differently
@@ -148,7 +147,7 @@ class OpenSearchVectorIndex:
                 zip(np.round(vectors.astype(float), 8).tolist(), document.views, pictures, strict=True)
             )
         ]
-        facets = [_facet(name, value) for name, value in metadata.items()]
+        facets = [term for name, value in metadata.items() for term in terms(name, value)]
         values = {"id": document.id, "metadata": metadata, "facets": facets, "fields": [*metadata], "views": views}
         return json.dumps(values | {"view_count": len(views)}, ensure_ascii=False).encode()
 
@@ -205,7 +204,7 @@ class OpenSearchVectorIndex:
                 if name not in known:
                     hint = did_you_mean(name, known)
                     raise InputRefused(f"filter '{name}'", f"no drawing has this field. {hint}".strip())
-        return [{"terms": {"facets": [_facet(name, v) for v in values]}} for name, values in wanted.items()]
+        return [clause(name, values) for name, values in wanted.items()]
 
     def _search_graph(
         self, queries: Vectors, k: int | None, min_score: float | None, condition: list[dict[str, Any]]
@@ -283,6 +282,16 @@ class OpenSearchVectorIndex:
             return 0
         with self.address.errors():
             return int(self._client.count(index=self.name)["count"])
+
+    def facets(self) -> dict[str, dict[str | float, int]]:
+        found: dict[str, dict[str | float, int]] = {}
+        for name in sorted(self._fields()):
+            terms = {"field": "facets", "include": re.escape(name) + "=.*", "size": MOST_VALUES}
+            with self.address.errors():
+                answer = self._client.search(index=self.name, body={"size": 0, "aggs": {"values": {"terms": terms}}})
+            buckets = answer["aggregations"]["values"]["buckets"]
+            found[name] = {json.loads(b["key"][len(name) + 1 :]): b["doc_count"] for b in buckets}
+        return found
 
     def stats(self) -> dict[str, Any]:
         documents = self.count()
@@ -378,7 +387,7 @@ def _mapping(dim: int, **notes: str) -> dict[str, Any]:
         "properties": {
             "id": {"type": "keyword"},
             "metadata": {"type": "object", "enabled": False},
-            "facets": {"type": "keyword"},  # what filters ask for, see `_facet`
+            "facets": {"type": "keyword"},  # what filters ask for, see `opensearch_terms`
             "fields": {"type": "keyword"},  # the names of the metadata
             "view_count": {"type": "integer"},
             "views": {"type": "nested", "properties": view},
@@ -418,12 +427,3 @@ def _document(source: Mapping[str, Any]) -> Document:
     pictures = tuple(base64.b64decode(v["thumbnail"]) for v in views if "thumbnail" in v)
     vectors = np.array([v["vector"] for v in views], np.float32)
     return Document(source["id"], vectors, tuple(v["info"] for v in views), source["metadata"], pictures)
-
-
-def _facet(name: str, value: str | float) -> str:
-    """A metadata field and its value as one term, equal where Python calls the values equal."""
-    plain = value if isinstance(value, str) else float(value)
-    term = f"{name}={json.dumps(plain, ensure_ascii=False)}"
-    if len(term.encode()) <= _LONGEST_TERM:
-        return term
-    return f"{name}#{hashlib.sha256(term.encode()).hexdigest()}"

@@ -21,12 +21,12 @@ from drawops.errors import InputRefused, NotFound
 from drawops.similarity import reranking
 from drawops.similarity.duplicates import SAME_PART, Group, find_duplicates
 from drawops.similarity.embedding import Embedder
+from drawops.similarity.filters import Where
 from drawops.similarity.index import (
     Document,
     Match,
     VectorIndex,
     Vectors,
-    Where,
     check_query,
     open_index,
     without_password,

@@ -1,0 +1,64 @@
+"""What a search may be narrowed by: metadata that a drawing must have."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from drawops.errors import InputRefused
+
+Where = Mapping[str, Any]
+"""Metadata a document must have: {"family": "flange"}; any of several, {"family": ["flange", "hub"]}; a range, both
+ends included and either may be left out, {"date": {"from": "2024-01-01", "to": "2024-12-31"}}."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values from `low` to `high`, both included; None is open. Numbers are compared with numbers, text with text
+    (by code points, so dates are written year first)."""
+
+    low: str | float | None
+    high: str | float | None
+
+    @property
+    def is_text(self) -> bool:
+        return isinstance(self.low if self.low is not None else self.high, str)
+
+
+def check_where(where: Where | None) -> dict[str, list[Any] | Range]:
+    """{field: the values allowed, or a Range}.
+
+    Raises:
+        InputRefused: a value is no text, number or truth value, or a range has no end, two kinds of ends, or its
+            first after its last.
+    """
+    return {name: _range(name, v) if isinstance(v, Mapping) else _options(name, v) for name, v in (where or {}).items()}
+
+
+def parse_value(text: str) -> str | dict[str, str]:
+    """What is behind the = of a filter: "2024-01-01..2024-12-31" (either end may be missing) is a range."""
+    low, dots, high = text.partition("..")
+    ends = {"from": low.strip(), "to": high.strip()}
+    return {name: end for name, end in ends.items() if end} if dots and (low or high) else text
+
+
+def _options(name: str, value: Any) -> list[Any]:
+    options = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    for option in options:
+        if not is_plain(option):
+            raise InputRefused(f"filter '{name}'", f"must be text, a number or true/false, not {option!r}")
+    return options
+
+
+def _range(name: str, ends: Mapping[str, Any]) -> Range:
+    low, high = ends.get("from"), ends.get("to")
+    given = [end for end in (low, high) if end is not None]
+    if not given or ends.keys() - {"from", "to"} or not all(is_plain(end) for end in given):
+        raise InputRefused(f"filter '{name}'", 'a range is written {"from": …, "to": …}, with at least one of them')
+    if len({isinstance(end, str) for end in given}) > 1 or given != sorted(given):
+        raise InputRefused(f"filter '{name}'", f"{low!r} to {high!r} is no range")
+    return Range(low, high)
+
+
+def is_plain(value: Any) -> bool:
+    return isinstance(value, (str, int, bool)) or (isinstance(value, float) and math.isfinite(value))
