@@ -288,3 +288,50 @@ def test_duplicates_and_reranking_on_the_command_line(shapes: ShapeSearch, tmp_p
 def test_an_empty_index_is_not_put_into_service(shapes: ShapeSearch) -> None:
     result = CliRunner().invoke(app, ["index", "switch"])
     assert "No drawing is indexed" in str(result.exception)
+
+
+def test_a_hit_says_whether_it_is_the_mirror_image(shapes: ShapeSearch, tmp_path: Path) -> None:
+    left, disc = paper(600, 600), paper(600, 600)
+    shape = np.array([(0, 0), (0.2, 0), (0.2, 0.75), (0.6, 0.75), (0.6, 1), (0, 1)]) * 350 + 120
+    cv2.polylines(left, [np.round(shape).astype(np.int32)], True, (0, 0, 0), 5)
+    flange(disc, (300, 300), 200)
+    shapes.add([save(tmp_path / "left.png", left), save(tmp_path / "disc.png", disc)])
+
+    def best(query: np.ndarray) -> tuple[str, bool | None]:
+        hit = shapes.search(np.ascontiguousarray(query), k=1)[0]
+        return hit.id, hit.mirrored
+
+    assert best(np.rot90(left)) == best(left) == ("left.png", False)
+    assert best(left[:, ::-1]) == best(np.rot90(left)[::-1]) == ("left.png", True)
+    assert best(disc[:, ::-1]) == ("disc.png", None), "a flange is its own mirror image"
+
+
+def test_a_box_searches_with_one_view_only(shapes: ShapeSearch, tmp_path: Path) -> None:
+    one, two = paper(600, 600), paper(600, 600)
+    flange(one, (300, 300), 200)
+    shaft(two, (100, 300), 400)
+    shapes.add([save(tmp_path / "flange.png", one), save(tmp_path / "shaft.png", two)])
+    query = save(tmp_path / "sheet.png", sheet())
+    assert shapes.search(query, k=1, box=(120, 120, 480, 480))[0].id == "flange.png"
+    assert shapes.search(query, k=1, page=0, box=(560, 200, 1060, 400))[0].id == "shaft.png"
+    half = shapes.search(query, k=1, box=(330, 120, 480, 480))[0]
+    assert half.view["query_box"][0] >= 330, "a box that holds no view as a whole is searched as it is"
+    with pytest.raises(InputRefused, match="no shape was found in the box"):
+        shapes.search(query, box=(600, 500, 700, 600))
+    for wrong in ((0, 0, 9000, 100), (5, 5, 5, 100), (-1, 0, 50, 50)):
+        with pytest.raises(InputRefused, match="within the 1200 x 850 pixels"):
+            shapes.search(query, box=wrong)
+
+
+def test_dates_of_the_parts_list_are_brought_into_one_form(shapes: ShapeSearch, tmp_path: Path) -> None:
+    image = paper(600, 600)
+    flange(image, (300, 300), 200)
+    dates = {"a.png": "2020.8.7", "b.png": "2021年11月02日", "c.png": "24.12.2019", "d.png": "spring"}
+    for name in dates:
+        save(tmp_path / name, image)
+    rows = "".join(f"{name},{date}\n" for name, date in dates.items())
+    (tmp_path / "parts.csv").write_text("file,date\n" + rows, encoding="utf-8")
+    shapes.add([tmp_path])
+    assert set(shapes.index.facets()["date"]) == {"2020-08-07", "2021-11-02", "2019-12-24", "spring"}
+    found = shapes.search(image, where={"date": {"from": "2020-01-01", "to": "2021-12-31"}})
+    assert {hit.id for hit in found} == {"a.png", "b.png"}

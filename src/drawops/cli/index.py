@@ -59,6 +59,8 @@ def search(
             help="Only drawings with this metadata: --where family=flange, --where date=2024-01-01..2024-06-30. May be repeated."
         ),
     ] = None,
+    page: Annotated[int | None, typer.Option(help="Only this page of the drawing, from 0.")] = None,
+    box: Annotated[str, typer.Option(help="Only this part of the page: x0,y0,x1,y1 in pixels.")] = "",
     rerank: Annotated[
         bool, typer.Option("--rerank", help="Order the best hundred anew by the neighbours they share with the query.")
     ] = False,
@@ -66,19 +68,27 @@ def search(
 ) -> None:
     """The drawings most similar in shape, best first."""
     from drawops.similarity import ShapeSearch
+    from drawops.similarity.shape import parse_box
 
     shapes = ShapeSearch(reading_settings())
     try:
-        hits = shapes.search(file, k, min_score, parse_where(where or []), rerank=rerank)
+        hits = shapes.search(file, k, min_score, parse_where(where or []), page=page, box=parse_box(box), rerank=rerank)
     finally:
         shapes.close()
     if as_json:
         print_json([hit.to_dict(picture=False) for hit in hits])
         return
     print_table(
-        ("score", "drawing", "page", "family", "name"),
+        ("score", "drawing", "page", "mirrored", "family", "name"),
         (
-            (f"{h.score:.4f}", h.id, h.view["page"], h.metadata.get("family", ""), h.metadata.get("name", ""))
+            (
+                f"{h.score:.4f}",
+                h.id,
+                h.view["page"],
+                "yes" if h.mirrored else "",
+                h.metadata.get("family", ""),
+                h.metadata.get("name", ""),
+            )
             for h in hits
         ),
     )

@@ -1,12 +1,10 @@
 """The FastAPI application: `create_app(settings)`."""
 
-import json
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, File, Form, Request, UploadFile
@@ -16,13 +14,15 @@ from fastapi_offline import FastAPIOffline
 from drawops import __version__
 from drawops.errors import Conflict, DrawopsError, ForbiddenTransition, InputRefused, NotFound, Unavailable
 from drawops.serving.page import page_html
+from drawops.serving.shape_pages import add_shape_pages
+from drawops.serving.shapes import add_shapes
 from drawops.serving.slot import LoadedModel, ModelSlot
+from drawops.serving.uploads import uploaded
 from drawops.settings import Settings, prepare_home
 
 logger = logging.getLogger(__name__)
 
 PREVIEW_PX = 2000
-MAX_UPLOAD_BYTES = 200 * 2**20
 _STATUS = {InputRefused: 422, NotFound: 404, ForbiddenTransition: 409, Conflict: 409, Unavailable: 503}
 
 
@@ -56,7 +56,8 @@ def create_app(settings: Settings, *, follow_every_s: float = 2.0) -> FastAPI:
     _add_health(app, slot)
     _add_models(app, slot)
     _add_reading(app, settings, slot)
-    _add_shapes(app, settings)
+    add_shapes(app, settings)
+    add_shape_pages(app, settings)
 
     @app.get("/", include_in_schema=False)
     def page() -> HTMLResponse:
@@ -110,7 +111,7 @@ def _add_reading(app: FastAPI, settings: Settings, slot: ModelSlot) -> None:
         from drawops.ocr import read_file
 
         model = _loaded(slot)
-        with _uploaded(file) as path:
+        with uploaded(file) as path:
             reading = read_file(path, model.reader, model=model.label, use_vector_text=vector_text)
             reading["file"] = path.name
             if preview:
@@ -120,33 +121,6 @@ def _add_reading(app: FastAPI, settings: Settings, slot: ModelSlot) -> None:
             address = request.client.host if request.client else "?"
             reading["reading_id"] = _record(settings, path, reading, caller=caller or f"http {address}")
         return reading
-
-
-def _add_shapes(app: FastAPI, settings: Settings) -> None:
-    @app.post("/v1/similar", tags=["shapes"])
-    def similar(
-        file: Annotated[UploadFile, File(description="A drawing, or a crop of one.")],
-        k: Annotated[int, Form(description="How many drawings at most.")] = 10,
-        min_score: Annotated[float | None, Form(description="Only hits with at least this score, 0 to 1.")] = None,
-        where: Annotated[str, Form(description='Metadata filter as JSON, e.g. {"family": "flange"}.')] = "",
-        rerank: Annotated[bool, Form(description="Order the best hundred anew by shared neighbours.")] = False,
-    ) -> dict[str, Any]:
-        """The drawings whose shape is most similar; score = (1 + cosine) / 2 of the best view."""
-        with _uploaded(file) as path:
-            wanted = _json_object("where", where)
-            hits = _shape_search(settings).search(path, k=k, min_score=min_score, where=wanted, rerank=rerank)
-            return {"hits": [hit.to_dict() for hit in hits]}
-
-    @app.post("/v1/embed", tags=["shapes"])
-    def embed(file: Annotated[UploadFile, File(description="A drawing, or a crop of one.")]) -> dict[str, Any]:
-        """The shape vectors of a drawing's views and the version of the embedding."""
-        with _uploaded(file) as path:
-            return _shape_search(settings).embed(path)
-
-    @app.get("/v1/index", tags=["shapes"])
-    def index() -> dict[str, Any]:
-        """How many drawings and views are indexed."""
-        return _shape_search(settings).stats()
 
 
 def _loaded(slot: ModelSlot) -> LoadedModel:
@@ -166,35 +140,6 @@ def _follow(slot: ModelSlot, stop: threading.Event, every_s: float) -> None:
         stop.wait(every_s)
 
 
-@contextmanager
-def _uploaded(file: UploadFile) -> Iterator[Path]:
-    """The upload as a file under its own name, which decides the format and goes into the record."""
-    name = Path((file.filename or "").replace("\\", "/")).name or "drawing"
-    with TemporaryDirectory(prefix="drawops-") as folder:
-        path = Path(folder) / name[-180:]
-        written = 0
-        with path.open("wb") as out:
-            while chunk := file.file.read(2**20):
-                written += len(chunk)
-                if written > MAX_UPLOAD_BYTES:
-                    raise InputRefused(name, f"larger than {MAX_UPLOAD_BYTES // 2**20} MiB. Send single sheets.")
-                out.write(chunk)
-        yield path
-
-
-_SEARCHES: dict[Path, Any] = {}
-_SEARCHES_LOCK = threading.Lock()
-
-
-def _shape_search(settings: Settings) -> Any:
-    from drawops.similarity import ShapeSearch
-
-    with _SEARCHES_LOCK:
-        if settings.home not in _SEARCHES:
-            _SEARCHES[settings.home] = ShapeSearch(settings)
-        return _SEARCHES[settings.home]
-
-
 def _record(settings: Settings, path: Path, reading: dict[str, Any], *, caller: str) -> Any:
     from drawops.registry import Records
 
@@ -205,18 +150,6 @@ def _model_info(settings: Settings, label: str) -> dict[str, Any]:
     from drawops.registry import ModelRegistry
 
     return ModelRegistry(settings).get(label).to_dict()
-
-
-def _json_object(name: str, text: str) -> dict[str, Any] | None:
-    if not text.strip():
-        return None
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as exc:
-        raise InputRefused(name, f'not valid JSON ({exc}). Send an object like {{"family": "flange"}}.') from exc
-    if not isinstance(value, dict):
-        raise InputRefused(name, 'must be a JSON object like {"family": "flange"}.')
-    return value
 
 
 def _error_answer(request: Request, exc: Exception) -> Response:

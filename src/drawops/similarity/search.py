@@ -4,9 +4,10 @@ import base64
 import csv
 import hashlib
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +20,11 @@ from drawops.drawings import find_files, open_drawing
 from drawops.drawings.model import Image, Page
 from drawops.errors import InputRefused, NotFound
 from drawops.similarity import reranking
+from drawops.similarity.descriptors import figure
 from drawops.similarity.duplicates import SAME_PART, Group, find_duplicates
 from drawops.similarity.embedding import Embedder
 from drawops.similarity.filters import Where
+from drawops.similarity.handedness import is_mirrored, signature
 from drawops.similarity.index import (
     Document,
     Match,
@@ -32,7 +35,7 @@ from drawops.similarity.index import (
     without_password,
 )
 from drawops.similarity.reranking import SHORTLIST
-from drawops.similarity.shape import View, isolate
+from drawops.similarity.shape import Box, View, isolate
 
 if TYPE_CHECKING:
     from drawops.settings import Settings
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PARTS_FILE = "parts.csv"
+_YEAR_FIRST = re.compile(r"(\d{4})[-./年](\d{1,2})[-./月](\d{1,2})日?")
+_DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")  # with slashes some write the month first
+LAYOUT = "layout"  # of a view: by it a mirrored part is told from the original
 _THUMBNAIL_SIDE = 160
 
 
@@ -47,12 +53,14 @@ _THUMBNAIL_SIDE = 160
 class Hit:
     """A drawing found. `score` is (1 + cos) / 2 of its best view, for a query of several views the mean
     of that over them. `view` describes the view most like one of the query's: number, page (from 0),
-    box in pixels of the page, and `query_box`, the view of the query that it is like. `thumbnail` is a small PNG."""
+    box in pixels of the page, and `query_box`, the view of the query that it is like. `mirrored` says whether it is rather
+    the mirror image of that; None where it can't be told (a symmetric view). `thumbnail` is a small PNG."""
 
     id: str
     score: float
     view: Mapping[str, Any]
     metadata: Mapping[str, Any]
+    mirrored: bool | None = None
     thumbnail: bytes = field(default=b"", repr=False)
 
     def to_dict(self, *, picture: bool = True) -> dict[str, Any]:
@@ -61,6 +69,7 @@ class Hit:
             "id": self.id,
             "score": round(self.score, 4),
             "name": self.metadata.get("name", self.metadata.get("file", self.id)),
+            "mirrored": self.mirrored,
             "view": dict(self.view),
             "metadata": dict(self.metadata),
         }
@@ -139,7 +148,7 @@ class ShapeSearch:
             views, shapes, thumbnails = [], [], []
             for page in drawing.pages():
                 for view in isolate(page):
-                    views.append({"page": page.index, "box": list(view.box)})
+                    views.append({"page": page.index, "box": list(view.box), LAYOUT: signature(figure(view))})
                     shapes.append(view)
                     thumbnails.append(_thumbnail(page.image, view))
         if not shapes:
@@ -166,18 +175,21 @@ class ShapeSearch:
         min_score: float | None = None,
         where: Where | None = None,
         *,
+        page: int | None = None,
+        box: Box | None = None,
         rerank: bool = False,
     ) -> list[Hit]:
         """The `k` drawings most similar in shape to a drawing file, a page or a crop, best first.
 
         Args:
+            page: of a file, only this page (from 0). box: only what lies in this part of the page, in its pixels.
             rerank: order the best hundred anew by the neighbours that they share with the query. The scores stay
                 what they are, and are no longer in order.
         Raises:
             InputRefused: no shape in it, or see `VectorIndex.search`.
             NotFound: nothing is indexed.
         """
-        found = self._views(drawing)
+        found = self.views(drawing, page, box)
         if not self.index.count():
             raise NotFound("The shape index is empty. Fill it with `drawops index add FOLDER`.")
         vectors = self._vectors([view for _, view in found])
@@ -186,9 +198,11 @@ class ShapeSearch:
         matches = self.index.search(vectors, wide, min_score=min_score, where=where)
         hits = []
         for match in self._reranked(vectors, matches)[:k] if rerank else matches:
-            query = list(found[match.query_number][1].box)
-            view = {"number": match.view_number, **match.view, "query_box": query}
-            hits.append(Hit(match.id, match.score, view, match.metadata, match.thumbnail))
+            query = found[match.query_number][1]
+            shown = {name: value for name, value in match.view.items() if name != LAYOUT}
+            shown |= {"number": match.view_number, "query_box": list(query.box)}
+            mirrored = is_mirrored(signature(figure(query)), match.view[LAYOUT]) if LAYOUT in match.view else None
+            hits.append(Hit(match.id, match.score, shown, match.metadata, mirrored, match.thumbnail))
         return hits
 
     def _reranked(self, vectors: Vectors, matches: list[Match]) -> list[Match]:
@@ -214,23 +228,33 @@ class ShapeSearch:
         Raises:
             InputRefused: no shape in it.
         """
-        found = self._views(drawing)
+        found = self.views(drawing)
         vectors = self._vectors([view for _, view in found])
         rows = zip(found, vectors, strict=True)
         views = [{"page": page, "box": list(view.box), "vector": vector.tolist()} for (page, view), vector in rows]
         return {"version": Embedder.version, "dim": Embedder.dim, "views": views}
 
-    def _views(self, drawing: Path | str | Page | Image) -> list[tuple[int, View]]:
-        """The views of a drawing with their page numbers (of a file: those of all pages)."""
+    def views(
+        self, drawing: Path | str | Page | Image, page: int | None = None, box: Box | None = None
+    ) -> list[tuple[int, View]]:
+        """The views of a drawing with their page numbers: of a file those of all pages, or those asked for.
+
+        Of a `box` the views that lie in it for the most part; where it holds none, what is drawn in it.
+
+        Raises:
+            InputRefused: no shape there, or no such page or box.
+        """
         if isinstance(drawing, (str, Path)):
             what = Path(drawing).name
             with open_drawing(drawing) as opened:
-                found = [(page.index, view) for page in opened.pages() for view in isolate(page)]
+                pages = opened.pages() if page is None and box is None else [opened.page(page or 0)]
+                found = [(one.index, view) for one in pages for view in _isolated(one, box)]
         else:
-            what, page_index = "image", drawing.index if isinstance(drawing, Page) else 0
-            found = [(page_index, view) for view in isolate(drawing)]
+            what, number = "image", drawing.index if isinstance(drawing, Page) else 0
+            found = [(number, view) for view in _isolated(drawing, box)]
         if not found:
-            raise InputRefused(what, "no shape was found on it: is it blank?")
+            where = f"in the box {list(box)} of it" if box else "on it"
+            raise InputRefused(what, f"no shape was found {where}: is it blank?")
         return found
 
     def _vectors(self, views: list[View]) -> Vectors:
@@ -278,6 +302,28 @@ def similar(
         search.close()
 
 
+def _isolated(page: Page | Image, box: Box | None) -> list[View]:
+    if box is None:
+        return isolate(page)
+    x0, y0, x1, y1 = box
+    image = page.image if isinstance(page, Page) else page
+    height, width = image.shape[:2]
+    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+        raise InputRefused(
+            f"box {list(box)}", f"must be x0, y0, x1, y1 within the {width} x {height} pixels of the page"
+        )
+    inside = []
+    for view in isolate(page):  # on the whole page, which tells outlines from dimensions
+        left, top, right, bottom = view.box
+        shared = max(0, min(x1, right) - max(x0, left)) * max(0, min(y1, bottom) - max(y0, top))
+        if shared > 0.5 * (right - left) * (bottom - top):
+            inside.append(view)
+    if inside:
+        return inside
+    crop = isolate(np.ascontiguousarray(image[y0:y1, x0:x1]))
+    return [replace(v, box=(v.box[0] + x0, v.box[1] + y0, v.box[2] + x0, v.box[3] + y0)) for v in crop]
+
+
 class _Parts:
     """The rows of the `parts.csv` beside each file, by file name."""
 
@@ -300,10 +346,23 @@ class _Parts:
         except (OSError, UnicodeDecodeError, csv.Error) as exc:
             raise InputRefused(str(path), f"is not a CSV file in UTF-8 ({exc})") from exc
         return {
-            row["file"]: {k: v for k, v in row.items() if k and k != "file" and isinstance(v, str) and v}
+            row["file"]: {k: _uniform(k, v) for k, v in row.items() if k and k != "file" and isinstance(v, str) and v}
             for row in rows
             if row.get("file")
         }
+
+
+def _uniform(field: str, value: str) -> str:
+    """Dates year first, so that they can be compared: 2020.8.7, 2020年8月7日 and 07.08.2020 are 2020-08-07."""
+    if "date" not in field.lower() and "日期" not in field:
+        return value
+    if found := _YEAR_FIRST.fullmatch(value.strip()):
+        year, month, day = found.groups()
+    elif found := _DAY_FIRST.fullmatch(value.strip()):
+        day, month, year = found.groups()
+    else:
+        return value
+    return f"{year}-{int(month):02}-{int(day):02}"
 
 
 def _thumbnail(image: Image, view: View) -> bytes:

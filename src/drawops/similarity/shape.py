@@ -79,6 +79,21 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     return _views(solid, outlines, scale, gap=max(sheet.shape) // 150)
 
 
+def parse_box(text: str) -> Box | None:
+    """ "x0,y0,x1,y1" in whole pixels.
+
+    Raises:
+        InputRefused: it is written otherwise.
+    """
+    if not text.strip():
+        return None
+    try:
+        x0, y0, x1, y1 = (round(float(part)) for part in text.split(","))
+    except (ValueError, OverflowError) as exc:
+        raise InputRefused(f"box '{text}'", "write it as x0,y0,x1,y1 in pixels of the page") from exc
+    return x0, y0, x1, y1
+
+
 def _grey(image: Image) -> NDArray[np.uint8]:
     array = np.asarray(image)
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):

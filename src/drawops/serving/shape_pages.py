@@ -1,0 +1,229 @@
+"""Similar parts for people: pages made on the server, every state of a search an address that can be kept and sent.
+
+They work without JavaScript and without a mouse; a script only lets a box be drawn with the mouse and sends the form when
+something is changed.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import FastAPI, File, Form, Request, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from drawops.drawings import open_drawing
+from drawops.drawings.model import Page
+from drawops.errors import DrawopsError
+from drawops.evaluation.report_data import picture
+from drawops.serving.page_texts import SHAPE_TEXTS
+from drawops.serving.shapes import indexed_file, shape_search
+from drawops.serving.uploads import KeptDrawings, uploaded
+from drawops.settings import Settings
+from drawops.similarity.shape import Box, parse_box
+
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_OWN_FIELDS = {"file", "path", "sha256", "pages", "name", "number"}  # of one drawing: nothing to narrow by
+_MOST_OPTIONS = 60
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A search as its address says it."""
+
+    values: dict[str, str]
+
+    def get(self, name: str) -> str:
+        return self.values.get(name, "").strip()
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """Of `is.family=flange`, `from.date=…` and `to.date=…`."""
+        where: dict[str, Any] = {}
+        for name, value in self.values.items():
+            kind, dot, field = name.partition(".")
+            if not dot or not value.strip():
+                continue
+            if kind == "is":
+                where[field] = value
+            elif kind in ("from", "to"):
+                where.setdefault(field, {})[kind] = value
+        return where
+
+    def url(self, **changes: str) -> str:
+        """The address with some values changed; an empty one is left out."""
+        kept = {name: value for name, value in (self.values | changes).items() if value != ""}
+        return f"/shapes?{urlencode(kept)}"
+
+
+def add_shape_pages(app: FastAPI, settings: Settings) -> None:
+    kept = KeptDrawings(settings.cache / "asked")
+
+    @app.post("/shapes", include_in_schema=False, response_model=None)
+    def upload(
+        request: Request, file: Annotated[UploadFile, File()], lang: Annotated[str, Form()] = ""
+    ) -> RedirectResponse | HTMLResponse:
+        try:
+            with uploaded(file) as path, open_drawing(path):
+                key = kept.keep(path)
+        except DrawopsError as exc:
+            return _page(request, Asked({"lang": lang}), status=422, error=str(exc))
+        return RedirectResponse(Asked({"q": key, "lang": lang}).url(), status_code=303)
+
+    @app.get("/shapes", include_in_schema=False)
+    def search(request: Request) -> HTMLResponse:
+        asked = Asked(dict(request.query_params))
+        try:
+            facets = shape_search(settings).index.facets()
+            found = _search(settings, kept, asked, facets)
+        except DrawopsError as exc:
+            return _page(request, asked, status=422, error=str(exc), **_shown(settings, kept, asked))
+        return _page(request, asked, **found)
+
+    @app.get("/shapes/drawing", include_in_schema=False)
+    def drawing(request: Request) -> HTMLResponse:
+        asked = Asked(dict(request.query_params))
+        try:
+            page, pages = _open(str(indexed_file(settings, asked.get("id"))), _number(asked.get("page")))
+            document = shape_search(settings).index.get(asked.get("id"))
+        except DrawopsError as exc:
+            return _page(request, asked, template="drawing.html.j2", status=404, error=str(exc))
+        return _page(
+            request,
+            asked,
+            template="drawing.html.j2",
+            sheet=_sheet(page, pages),
+            box=parse_box(asked.get("box")),
+            metadata=document.metadata if document else {},
+        )
+
+
+def _search(
+    settings: Settings, kept: KeptDrawings, asked: Asked, facets: dict[str, dict[str | float, int]]
+) -> dict[str, Any]:
+    """What the page shows of a search: the sheet with its views, what it can be narrowed by, the hits."""
+    narrow = {"choices": _choices(facets, asked), "ranges": _ranges(facets, asked)}
+    if not (asked.get("q") or asked.get("id")):
+        return narrow
+    search, (page, _) = shape_search(settings), _asked_page(settings, kept, asked)
+    hits = search.search(
+        page,
+        _number(asked.get("k")) or 20,
+        float(asked.get("min_score") or 0),
+        _typed(asked.where, facets),
+        box=parse_box(asked.get("box")),
+        rerank=asked.get("rerank") == "1",
+    )
+    own = asked.get("id")
+    return narrow | _shown(settings, kept, asked) | {"hits": [hit.to_dict() for hit in hits if hit.id != own]}
+
+
+def _shown(settings: Settings, kept: KeptDrawings, asked: Asked) -> dict[str, Any]:
+    """The sheet asked with and its views; nothing where it can't be shown."""
+    try:
+        page, pages = _asked_page(settings, kept, asked)
+        views = [view.box for _, view in shape_search(settings).views(page)]
+    except DrawopsError:
+        return {}
+    return {"sheet": _sheet(page, pages), "views": views, "box": _quietly_parsed(asked.get("box"))}
+
+
+def _quietly_parsed(text: str) -> Box | None:
+    try:
+        return parse_box(text)
+    except DrawopsError:
+        return None
+
+
+def _asked_page(settings: Settings, kept: KeptDrawings, asked: Asked) -> tuple[Page, int]:
+    path = kept.find(asked.get("q")) if asked.get("q") else indexed_file(settings, asked.get("id"))
+    return _open(str(path), _number(asked.get("page")))
+
+
+@lru_cache(maxsize=4)  # a search is narrowed step by step
+def _open(path: str, number: int) -> tuple[Page, int]:
+    """The page, and how many there are."""
+    with open_drawing(Path(path)) as drawing:
+        return drawing.page(number), drawing.page_count
+
+
+def _sheet(page: Page, pages: int) -> dict[str, Any]:
+    height, width = page.image.shape[:2]
+    return {"picture": picture(page.image), "width": width, "height": height, "pages": pages}
+
+
+def _choices(facets: dict[str, dict[str | float, int]], asked: Asked) -> list[dict[str, Any]]:
+    """Fields with a handful of values that drawings share: one of them can be chosen."""
+    return [
+        {"field": name, "options": values, "chosen": asked.get(f"is.{name}")}
+        for name, values in facets.items()
+        if name not in _OWN_FIELDS
+        and 1 < len(values) <= min(_MOST_OPTIONS, sum(values.values()) / 2)
+        and not _are_dates(values)
+    ]
+
+
+def _ranges(facets: dict[str, dict[str | float, int]], asked: Asked) -> list[dict[str, Any]]:
+    """Fields of dates: a first and a last can be given."""
+    return [
+        {"field": name, "low": min(values), "high": max(values)}
+        | {end: asked.get(f"{end}.{name}") for end in ("from", "to")}
+        for name, values in facets.items()
+        if name not in _OWN_FIELDS and _are_dates(values)
+    ]
+
+
+def _are_dates(values: dict[str | float, int]) -> bool:
+    return all(isinstance(value, str) and _DATE.fullmatch(value) for value in values)
+
+
+def _typed(where: dict[str, Any], facets: dict[str, dict[str | float, int]]) -> dict[str, Any]:
+    """An address is text; a field may hold numbers."""
+    return {
+        name: next((v for v in facets.get(name, {}) if str(v) == wanted), wanted) if isinstance(wanted, str) else wanted
+        for name, wanted in where.items()
+    }
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 9 else 0
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["path"] = lambda text: quote(str(text), safe="")
+    return environment
+
+
+def _page(
+    request: Request, asked: Asked, *, template: str = "shapes.html.j2", status: int = 200, **values: Any
+) -> HTMLResponse:
+    spoken = asked.get("lang") or request.headers.get("accept-language", "en")
+    language = "zh" if spoken.startswith("zh") else "en"
+    nothing: dict[str, Any] = {
+        "error": "",
+        "sheet": None,
+        "views": [],
+        "box": None,
+        "hits": None,
+        "choices": [],
+        "ranges": [],
+    }
+    text = SHAPE_TEXTS[language]
+    html = (
+        _environment()
+        .get_template(template)
+        .render({**nothing, "metadata": {}, **values, "asked": asked, "t": text, "language": language})
+    )
+    return HTMLResponse(html, status_code=status)

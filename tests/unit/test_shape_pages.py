@@ -1,0 +1,139 @@
+"""Similar parts on the page: what a person gets, without a script."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from drawops.serving.app import create_app
+from drawops.serving.shapes import shape_search
+from drawops.serving.uploads import KeptDrawings
+from drawops.settings import Settings, prepare_home
+
+PLATE = np.array([(0, 0), (300, 0), (300, 90), (110, 90), (110, 260), (0, 260)])
+
+
+def part(number: int) -> np.ndarray:
+    """An angle plate, the longer the higher its number, and a bolted disc beside it."""
+    image = np.full((700, 1100, 3), 255, np.uint8)
+    plate = (PLATE * (1 + 0.06 * number, 1) + (80, 150)).astype(np.int32)
+    cv2.polylines(image, [plate], True, (0, 0, 0), 5)
+    cv2.circle(image, (850, 300), 150, (0, 0, 0), 5)
+    for angle in range(0, 360, 60 + 15 * number):
+        hole = np.array([850, 300]) + 100 * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
+        cv2.circle(image, hole.astype(int).tolist(), 14, (0, 0, 0), 5)
+    return image
+
+
+def write(path: Path, image: np.ndarray) -> Path:
+    path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    folder = tmp_path_factory.mktemp("零件")
+    settings = prepare_home(Settings(home=folder / "home", threads=1))
+    cache = tmp_path_factory.getbasetemp() / "network"  # the network is exported once for all modules
+    cache.mkdir(exist_ok=True)
+    (settings.home / "cache").rmdir()
+    (settings.home / "cache").symlink_to(cache)
+    rows = ["file,name,family,date"]
+    for number in range(4):
+        write(folder / f"板{number}.png", part(number))
+        rows.append(f"板{number}.png,角板 {number},{'angle' if number < 2 else 'long angle'},202{number}-03-01")
+    (folder / "parts.csv").write_text("\n".join(rows), encoding="utf-8")
+    shape_search(settings).add([folder])
+    return create_app(settings)
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> Iterator[TestClient]:
+    yield TestClient(app)  # without its lifespan: no model is needed to search
+
+
+def hits(html: str) -> list[str]:
+    return re.findall(r'<a class="hit" title="([^"]+)"', html)
+
+
+def search(client: TestClient, image: np.ndarray, tmp_path: Path) -> str:
+    """Upload a drawing; the address of its search."""
+    data = write(tmp_path / "查询.png", image).read_bytes()
+    answer = client.post("/shapes", files={"file": ("查询.png", data)}, follow_redirects=False)
+    assert answer.status_code == 303
+    return answer.headers["location"]
+
+
+def test_a_drawing_is_searched_with_as_a_whole_or_with_one_view(client: TestClient, tmp_path: Path) -> None:
+    address = search(client, part(1), tmp_path)
+    html = client.get(address).text
+    assert hits(html)[0] == "板1.png" and len(hits(html)) == 4
+    views = re.findall(r'class="button" href="([^"]+)">View', html)
+    assert len(views) == 2 and all("box=" in view for view in views)
+    one = client.get(views[0].replace("&amp;", "&")).text
+    assert "chosen" in one and hits(one)[0] == "板1.png"
+
+
+def test_threshold_choice_and_dates_narrow_the_answer(client: TestClient, tmp_path: Path) -> None:
+    address = search(client, part(0), tmp_path)
+    assert hits(client.get(address + "&min_score=0.999").text) == ["板0.png"]
+    assert set(hits(client.get(address + "&is.family=long angle").text)) == {"板2.png", "板3.png"}
+    dated = client.get(address + "&from.date=2021-01-01&to.date=2022-12-31").text
+    assert set(hits(dated)) == {"板1.png", "板2.png"}
+    assert 'value="2021-01-01"' in dated, "the form keeps what was chosen"
+
+
+def test_a_hit_opens_its_drawing_and_leads_to_parts_like_it(client: TestClient, tmp_path: Path) -> None:
+    html = client.get(search(client, part(2), tmp_path)).text
+    link = re.findall(r'class="hit" title="板2.png" href="([^"]+)"', html)[0].replace("&amp;", "&")
+    drawing = client.get(link)
+    assert drawing.status_code == 200 and "角板 2" in drawing.text and 'class="chosen"' in drawing.text
+    like_it = re.findall(r'class="button" href="([^"]+)"', drawing.text)[0].replace("&amp;", "&")
+    assert "板2.png" not in hits(client.get(like_it).text) and len(hits(client.get(like_it).text)) == 3
+    assert client.get("/v1/index/picture", params={"id": "板2.png"}).content[:4] == b"\x89PNG"
+
+
+def test_the_page_speaks_chinese_when_asked(client: TestClient) -> None:
+    assert "查找相似零件" in client.get("/shapes", headers={"accept-language": "zh-CN,zh"}).text
+    assert "Find similar parts" in client.get("/shapes?lang=en", headers={"accept-language": "zh-CN"}).text
+
+
+def test_what_cannot_be_searched_is_said_on_the_page(client: TestClient, tmp_path: Path) -> None:
+    blank = client.get(search(client, np.full((300, 300, 3), 255, np.uint8), tmp_path))
+    assert blank.status_code == 422 and "no shape was found" in blank.text
+    bad = client.post("/shapes", files={"file": ("坏.pdf", b"no pdf")})
+    assert bad.status_code == 422 and "坏.pdf" in bad.text
+    assert "not kept any more" in client.get("/shapes?q=0123").text
+    assert "板9.png" in client.get("/shapes/drawing?id=板9.png").text
+    wrong = client.get(search(client, part(0), tmp_path) + "&box=1,2")
+    assert wrong.status_code == 422 and "x0,y0,x1,y1" in wrong.text
+    unknown = client.get(search(client, part(0), tmp_path) + "&is.famly=angle")
+    assert unknown.status_code == 422 and "Did you mean &#39;family&#39;?" in unknown.text
+
+
+def test_a_box_and_ranges_go_through_the_api_too(client: TestClient, tmp_path: Path) -> None:
+    data = write(tmp_path / "q.png", part(3)).read_bytes()
+
+    def similar(**fields: str) -> dict:
+        return client.post("/v1/similar", files={"file": ("q.png", data)}, data=fields).json()
+
+    answer = similar(box="650,100,1050,500", k="2", where='{"date": {"to": "2022-12-31"}}')
+    assert len(answer["hits"]) == 2 and {h["mirrored"] for h in answer["hits"]} <= {True, False, None}
+    assert "layout" not in answer["hits"][0]["view"]
+    assert "x0,y0,x1,y1" in similar(box="here")["error"]
+    assert client.get("/v1/index/facets").json()["family"] == {"angle": 2, "long angle": 2}
+
+
+def test_only_the_drawings_asked_for_last_are_kept(tmp_path: Path) -> None:
+    kept = KeptDrawings(tmp_path / "asked")
+    keys = []
+    for number in range(53):
+        (tmp_path / f"{number}.txt").write_text(str(number))
+        keys.append(kept.keep(tmp_path / f"{number}.txt"))
+    assert len(list((tmp_path / "asked").iterdir())) == 50
+    assert kept.find(keys[-1]).read_text() == "52"
