@@ -210,7 +210,7 @@ Library = tuple[Callable[[Vectors, np.ndarray], Any], Callable[[Vectors], list[i
 def _usearch(n: int, dim: int) -> Library:
     from usearch.index import Index
 
-    graph = Index(ndim=dim, metric="cos", dtype="f16", connectivity=16, expansion_add=128, expansion_search=96)
+    graph = Index(ndim=dim, metric="cos", dtype="f16", connectivity=16, expansion_add=128, expansion_search=128)
     return (lambda rows, keys: graph.add(keys, rows)), lambda query: graph.search(query, K).keys.tolist()
 
 

@@ -191,12 +191,13 @@ class LocalVectorIndex:
         min_score: float | None,
         allowed: NDArray[np.int64] | None,
     ) -> Candidates:
-        count = max(2 * (k or 0), 16)
+        count = max(4 * (k or 0), 40)
+        column: Literal["seq", "siblings"] = "seq" if len(queries) == 1 else "siblings"
         while True:
             keys, reach = self._sidecar.nearest(queries, count)
-            best = self._stored(db, keys, "seq", allowed).score(queries).top(k, min_score)
+            best = self._stored(db, keys, column, allowed).score(queries).top(k, min_score)
             enough = k is not None and len(best.documents) >= k
-            below = min_score is not None and reach < min_score - 1e-3  # half-precision distances
+            below = min_score is not None and reach < min_score - 0.01  # distances of bytes
             if enough or below or count >= self._sidecar.size:
                 return best
             count *= 4  # several views of one drawing, or the filter, took places
@@ -205,16 +206,23 @@ class LocalVectorIndex:
         self,
         db: sqlite3.Connection,
         values: Sequence[int],
-        column: Literal["seq", "document"] = "document",
+        column: Literal["seq", "siblings", "document"] = "document",
         allowed: NDArray[np.int64] | None = None,
     ) -> Table:
-        """All views of some documents, read from the file: of these, or of those that have a view of this `seq`."""
-        documents = "?" if column == "document" else "SELECT document FROM view WHERE seq IN (?)"
+        """Views read from the file: those of these numbers (`seq`; enough for one query vector, whose best view of a
+        document is among the nearest), these and the others of their documents (`siblings`), or all of these documents.
+        """
+        condition = {
+            "seq": "seq IN (?)",
+            "siblings": "document IN (SELECT document FROM view WHERE seq IN (?))",
+            "document": "document IN (?)",
+        }[column]
         rows: dict[int, tuple[int, int, bytes]] = {}
         for part in _parts(values):
-            these = documents.replace("?", ",".join("?" * len(part)))
-            query = f"SELECT seq, document, vector FROM view WHERE document IN ({these})"
-            rows.update((row[0], row) for row in db.execute(query, part))
+            these = condition.replace("?", ",".join("?" * len(part)))
+            rows.update(
+                (row[0], row) for row in db.execute(f"SELECT seq, document, vector FROM view WHERE {these}", part)
+            )
         if allowed is not None:
             passed = set(allowed.tolist())
             rows = {seq: row for seq, row in rows.items() if row[1] in passed}
