@@ -74,7 +74,7 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     everything = solid if outlines is sheet else _solid(sheet)
     if cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):  # what seemed light were outlines too
         solid, outlines = everything, sheet
-    if _extent(solid) < 0.1 * _extent(outlines):  # nothing closed: the drawn lines are the shape
+    if cv2.countNonZero(solid) < cv2.countNonZero(outlines) / 2:  # nothing closed: the drawn lines are the shape
         solid = outlines
     return _views(solid, outlines, scale, gap=max(sheet.shape) // 150)
 
@@ -242,8 +242,3 @@ def _views(solid: Mask, outlines: Mask, scale: float, *, gap: int | None) -> lis
 
 def _binary(condition: NDArray[np.bool_]) -> Mask:
     return condition.astype(np.uint8) * 255
-
-
-def _extent(mask: Mask) -> int:
-    _, _, width, height = cv2.boundingRect(mask)
-    return width * height
