@@ -88,10 +88,14 @@ class Detector:
     def _run(self, tile: Image) -> NDArray[np.uint8]:
         height, width = tile.shape[:2]
         padded = np.full((math.ceil(height / 32) * 32, math.ceil(width / 32) * 32, 3), 255, np.uint8)
-        padded[:height, :width] = tile[:, :, ::-1]
-        x = np.ascontiguousarray((padded.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
-        probabilities = self._engine(x)[0][0, 0, :height, :width]
+        padded[:height, :width] = tile
+        probabilities = self._engine(network_input(padded))[0][0, 0, :height, :width]
         return (probabilities * 255).astype(np.uint8)
+
+
+def network_input(picture: Image) -> NDArray[np.float32]:
+    """(1, 3, H, W) float32 BGR in [-1, 1] of an (H, W, 3) RGB picture whose sides are multiples of 32."""
+    return np.ascontiguousarray((picture[:, :, ::-1].astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
 
 
 def _spans(size: int) -> Iterator[tuple[int, int, int, int]]:
