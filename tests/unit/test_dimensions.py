@@ -202,6 +202,41 @@ def test_frames_and_surface_finish(text, wanted):
 
 
 @pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("δ3", of("linear", 3)),
+        ("δ=2.5", of("linear", 2.5)),
+        ("⌒25", of("linear", 25)),
+        ("12⌒", of("linear", 12)),
+        ("⌒ 0.1", of("gdt", 0.1)),
+        ("弧长25", of("linear", 25)),
+        ("MAX 5", of("linear", 5, upper=0)),
+        ("MIN. 3", of("linear", 3, lower=0)),
+        ("TYP. R5", of("radius", 5)),
+        ("2X TYP R5", of("radius", 5, count=2)),
+        ("PCD ⌀50", of("diameter", 50)),
+        ("⌀50 B.C.", of("diameter", 50)),
+        ("4 HOLES ⌀6 EQUI SPACED ON 50 PCD", of("diameter", 6, count=4)),
+        ("25.4 [1.000]", of("linear", 25.4)),
+        ("⌀25.4±0.1 [⌀1.000±.004]", of("diameter", 25.4, 0.1, -0.1)),
+        ("1.000 [25.4]", of("linear", 1, unit="in")),
+        ("5'-6\"", of("linear", 66, unit="in")),
+        ("1'-2 1/2\"", of("linear", 14.5, unit="in")),
+        ("30 DEG.", of("angle", 30, unit="°")),
+        ("16 ø", of("diameter", 16)),
+        ("⌀20h6Ⓔ", of("diameter", 20, fit="h6")),
+        ("R2 (x4)", of("radius", 2, count=4)),
+        ("⌀6.5 x4", of("diameter", 6.5, count=4)),
+        ("⌀10 x 5", of("diameter", 10)),
+        ("⌖ ⌀0.2 Ⓟ 20 A", of("gdt", 0.2)),
+        ("C2 两端", of("chamfer", 2)),
+    ],
+)
+def test_other_ways_to_write_them(text, wanted):
+    assert quantity(text) == wanted
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
@@ -246,6 +281,21 @@ def test_frames_and_surface_finish(text, wanted):
         "⌀",
         "R",
         "0.02/100",
+        "2'",
+        "10x8",
+        "10 x 10",
+        "25 [1.5]",
+        "1:50 TAPER",
+        "锥度1:50",
+        "全部倒角C1",
+        "R3~R5",
+        "ISO 4762 M8x20",
+        "3/18/2013",
+        "DW71-0005",
+        "45钢",
+        "20CrMnTi",
+        "24V DC",
+        "REF 25",
     ],
 )
 def test_what_is_no_dimension(text):
@@ -273,11 +323,39 @@ def test_any_text_is_parsed_or_left_without_an_exception():
     import random
 
     rng = random.Random(5)
-    alphabet = "0123456789.,+-±×xXRMCHGah°'\"⌀⌖ⓂAB/()[] √▽µm"
-    for _ in range(3000):
-        text = "".join(rng.choices(alphabet, k=rng.randint(1, 14)))
+    alphabet = "0123456789.,+-±×xXRMCHGah°'\"⌀⌖ⓂAB/()[] √▽µmδ⌒²٣½𝟑\u3000\x00"
+    written = ["4×⌀6.6 THRU", "M8x1.25-6g", "⌖ ⌀0.1Ⓜ A B", "⌀20 +0.021/0", "1/4-20 UNC", "25.4 [1.000]", "1'-2 1/2\""]
+    for i in range(6000):
+        text = rng.choice(written) if i % 2 else "".join(rng.choices(alphabet, k=rng.randint(1, 14)))
+        for _ in range(i % 4):  # what a reader gets wrong: a character left out, added, doubled
+            at = rng.randrange(len(text) + 1)
+            text = text[:at] + rng.choice([*alphabet, ""]) + text[at + rng.randint(0, 1) :]
         d = parse_dimension(text)
-        assert d is None or d.nominal is None or d.nominal > 0
+        assert d is None or d.nominal is None or d.nominal > 0, text
+        assert d is None or d.upper is None or d.lower is None or d.upper >= d.lower, text
+
+
+def test_no_dimension_is_invented_for_dates_scales_part_numbers_standards_and_materials():
+    import random
+
+    rng = random.Random(7)
+    n = rng.randrange
+    for _ in range(400):
+        for text in (
+            f"{n(1, 29)}-{n(1, 13)}-{n(1990, 2030)}",
+            f"{n(1990, 2030)}.{n(1, 13):02}.{n(1, 29):02}",
+            f"{n(1, 29):02}/{n(1, 13):02}/{n(10, 99)}",
+            f"{n(1, 20)}:{n(1, 50)}",
+            f"{rng.choice(['DW', 'HX', 'KV', 'PN'])}{n(10, 99)}-{n(1, 9999):04}",
+            f"{n(1000, 9999)}-{rng.choice('ABZ')}{n(1, 9)}P-{rng.choice('ABC')}",
+            f"{rng.choice(['ISO', 'DIN', 'EN', 'GB/T', 'ASME Y'])} {n(10, 9999)}-{n(1, 20)}",
+            f"{n(1, 9)}.{n(4000, 4999)} ({rng.choice('XC')}{n(10, 99)}Cr)",
+            f"SHEET {n(1, 9)} OF {n(1, 9)}",
+            f"{n(1, 5)}/{n(5, 9)}",
+            f"Q{n(195, 460)}B",
+            f"+{n(10, 99)} {n(100, 999)} {n(1000, 9999)}",
+        ):
+            assert parse_dimension(text) is None, text
 
 
 def test_parsing_takes_no_time_on_long_notes():

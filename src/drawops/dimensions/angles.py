@@ -19,6 +19,8 @@ def take_angle(scan: Scanner) -> Angle | None:
     scan.take("[∠<]")
     start = scan.at
     nominal = _degrees(scan)
+    if nominal is not None and "°" not in scan.text[start : scan.at]:  # 2' may be feet
+        scan.at, nominal = start, None
     if nominal is None:  # 45±1°: only the tolerance carries the sign
         bare = scan.take(rf"({NUMBER})(?=\s*±\s*{NUMBER}\s*[°'])")
         nominal = value(bare[1]) if bare else None

@@ -24,6 +24,8 @@ _SPELLINGS = str.maketrans(
         "∇": "▽",
         "∨": "√",
         "─": "-",
+        "⌢": "⌒",
+        "⟂": "⊥",
         "|": " ",
         "│": " ",
     }
@@ -32,6 +34,7 @@ _DIAMETER = r"(?:⌀|[ØøΦφ∅])"
 _CHARACTERISTICS = "⏤⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰"
 _MODIFIERS = "ⓂⓁⒺⓅⓈⒻⓉⓊ"
 _DATUM = rf"[A-Z](?:-[A-Z])?[{_MODIFIERS}]?(?![A-Za-z0-9])"
+_IN_FRONT = r"((?:\d{1,3}\s*[×xX]\s*)?)((?:MAX|MIN)(?:IMUM)?|TYP|PCD|P\.C\.D|B\.C)\.?\s*(?=S?R?⌀?\s*[\d.,])(.+)"
 _STEELS = {22, 25, 30, 35, 40, 45, 50, 55, 60}  # C45 is a material
 _LARGEST = 100_000  # mm
 
@@ -42,7 +45,7 @@ def parse_dimension(text: str) -> Dimension | None:
 
     The whole line must make sense: an unknown word makes it a note.
     """
-    spelled = _spelled(text)
+    spelled, inches = _without_other_unit(_spelled(text))
     if not any(c.isdigit() or c == "▽" for c in spelled):
         return None
     # `2×45°` is a chamfer before it is two angles, but `4×20` is four times 20 before it is a 4 with something behind.
@@ -55,10 +58,14 @@ def parse_dimension(text: str) -> Dimension | None:
             dimension = read(scan)
             if dimension is None or dimension.nominal == 0:
                 continue
+            if inches and dimension.unit == "mm":
+                dimension = replace(dimension, unit="in")
             try:
                 tail = take_tail(scan)
             except NotADimension:
                 continue
+            if count > 1 and dimension.kind == "linear" and count >= (dimension.nominal or 0) and "=" not in spelled:
+                return None  # 10x8 is a section, a key, a plate
             return _finished(dimension, tail, count, normalise(text))
     return None
 
@@ -66,11 +73,26 @@ def parse_dimension(text: str) -> Dimension | None:
 def _spelled(text: str) -> str:
     """One spelling, without the brackets around a reference (12) or basic [50] dimension."""
     spelled = normalise(text).translate(_SPELLINGS).replace("+/-", "±").replace("''", '"').strip()
+    spelled = re.sub(r"(?<=\d)\s*deg(?:rees?)?(?![A-Za-z])\.?", "°", spelled, flags=re.IGNORECASE)
+    if remark := re.fullmatch(_IN_FRONT, spelled, re.IGNORECASE):
+        spelled = f"{remark[1]}{remark[3]} {remark[2]}"
     for opening, closing in ("()", "[]", "()"):
         inner = spelled[1:-1]
         if spelled[:1] == opening and spelled[-1:] == closing and opening not in inner and closing not in inner:
             spelled = inner.strip()
     return spelled
+
+
+def _without_other_unit(text: str) -> tuple[str, bool]:
+    """`25.4 [1.000]` and `1.000 [25.4]` say the same size in mm and inches: without the bracket, and whether the size
+    before it is in inches."""
+    match = re.fullmatch(rf"(\D*({NUMBER})[^\[\]()]*?)\s*[\[(][⌀R]?({NUMBER})[\d.,±+/\s-]*(?:mm|in|\")?[\])]", text)
+    if match:
+        first, second = value(match[2]), value(match[3])
+        for inches, ratio in ((False, (first, second)), (True, (second, first))):
+            if ratio[1] and abs(ratio[0] / ratio[1] - 25.4) < 0.3:
+                return match[1], inches
+    return text, False
 
 
 def _finished(dimension: Dimension, tail: Tail, count: int, text: str) -> Dimension:
@@ -82,12 +104,14 @@ def _finished(dimension: Dimension, tail: Tail, count: int, text: str) -> Dimens
 
 def _frame(scan: Scanner) -> Dimension | None:
     """A GD&T frame in one row: characteristic, tolerance zone, datums."""
+    if re.match(r"\s*⌒\s*(?!0?[.,])\d", scan.text[scan.at :]):
+        return None  # an arc's length; a profile's tolerance is below 1
     symbol = scan.take(rf"[{_CHARACTERISTICS}]") or scan.take(r"//(?=\s*[⌀\d])")
     zone = scan.take(rf"S?{_DIAMETER}?\s*({NUMBER})(?!\s*°)")
     if not zone:
         return None
     unit = take_unit(scan)
-    scan.take(rf"(?:[{_MODIFIERS}]|\([MLEPSF]\))+")
+    scan.take(rf"(?:[{_MODIFIERS}]|\([MLEPSF]\))+(?:(?<=Ⓟ)\s*{NUMBER})?")
     scan.take("CZ")
     datums = 0
     while scan.take(_DATUM) or (symbol and scan.take(rf"(?:(?<=[A-Z])|(?<=\d))[A-Z][{_MODIFIERS}]?(?![a-z0-9])")):
@@ -142,7 +166,10 @@ def _diameter(scan: Scanner) -> Dimension | None:
     scan.take("[⌴⌵]")
     if not (scan.take(rf"S?\s?{_DIAMETER}") or scan.word(r"DIAM?|DIAMETER|直径")):
         return None
-    return _sized(scan, "diameter")
+    dimension = _sized(scan, "diameter")
+    if not re.match(r"\s[×xX]\d{1,2}\s*\Z", scan.text[scan.at :]):  # `⌀6.5 x4` are four
+        scan.take(rf"{TIMES}\s*{NUMBER}(?:\s*mm)?\s*\Z")
+    return dimension
 
 
 def _angle(scan: Scanner) -> Dimension | None:
@@ -151,12 +178,17 @@ def _angle(scan: Scanner) -> Dimension | None:
 
 
 def _linear(scan: Scanner) -> Dimension | None:
-    """A bare size; a square (□20), width across flats (SW 17), depth (↧12) or thickness (t=3) is one too."""
+    """A bare size; a square (□20), width across flats (SW 17), depth (↧12), thickness (t=3, δ3), the length of an arc
+    (⌒25) or feet and inches (5'-6") are too."""
     if re.match(r"\s*0\d", scan.text[scan.at :]):  # 01-08-2013, 0012
         return None
-    scan.take("[□↧]") or scan.take(r"(?:SW|AF|[tT]\s?=|t(?=\s?\d)|厚|板厚|深|THK\.?)")
+    if feet := scan.take(rf"(\d+)'\s*-?\s*({FRACTION}|{NUMBER})\s*\""):
+        return _dimension("linear", 12 * value(feet[1]) + value(feet[2]), "in")
+    scan.take("[□↧⌒]") or scan.take(r"(?:SW|AF|[tT]\s?=|t(?=\s?\d)|[δΔ]\s?=?(?=\s?\d)|厚|板厚|深|弧长|THK\.?)")
     dimension = _sized(scan, "linear")
-    return dimension and replace(dimension, kind="diameter") if scan.word("DIAM?|⌀") else dimension
+    return (
+        dimension and replace(dimension, kind="diameter") if scan.word("DIAM?") or scan.take(_DIAMETER) else dimension
+    )
 
 
 def _sized(scan: Scanner, kind: Kind) -> Dimension | None:

@@ -17,7 +17,7 @@ class Scanner:
 
     def take(self, pattern: str, *, flags: int = 0) -> re.Match[str] | None:
         """The match of `pattern` at the cursor, which moves behind it; None, and nothing moves."""
-        match = re.compile(rf"\s*{pattern}", flags).match(self.text, self.at)
+        match = re.compile(rf"\s*(?:{pattern})", flags).match(self.text, self.at)
         if match:
             self.at = match.end()
         return match

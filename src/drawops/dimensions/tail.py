@@ -9,8 +9,8 @@ _PLACES = r"PLACES?|PLCS?|PL|HOLES?|SLOTS?|OFF|STK|STÜCK|BOHRUNGEN|GEWINDE"
 _PLACES_ZH = r"[处個个孔槽]"
 _REMARKS = (
     r"THRU|THROUGH|THRO|ALL|AROUND|TYP(?:ICAL)?|REF(?:ERENCE)?|BSC|BASIC|EQS|EQ\.?\s?SP(?:ACED)?|EQUALLY SPACED|"
-    r"EVENLY SPACED|DEEP|DP|DEPTH|NEAR SIDE|FAR SIDE|BOTH SIDES|BOTH ENDS|DIA|RAD|SQ|STK|THK|THICK|FLATS?|"
-    r"A/F|AF|PCD|BCD?|TAPPED|TAP|DRILL|REAM|C'?BORE|CSK|C'?SINK|SPOT\s?FACE|HOLES?|MATERIAL|REM|"
+    r"EVENLY SPACED|EQUI-?\s?SPACED|DEEP|DP|DEPTH|NEAR SIDE|FAR SIDE|BOTH SIDES|BOTH ENDS|DIA|RAD|SQ|STK|THK|THICK|FLATS?|"
+    r"A/F|AF|P\.?C\.?D|B\.?C(?:\.?D)?|ON|TAPPED|TAP|DRILL|REAM|C'?BORE|CSK|C'?SINK|SPOT\s?FACE|HOLES?|MATERIAL|REM|"
     r"FULL THREAD|GEWINDE|THREAD|DURCH(?:GEHEND|GANG)?|TIEF|LK|TK|CHAM(?:FER)?|NOM(?:INAL)?|(?:INC)?LUSIVE|INCL"
 )
 _REMARKS_ZH = r"通孔|贯通|贯穿|通|均布|均分|深|配作|配钻|全部|倒角|圆角|参考|沉孔|锪平|两端|两侧|螺纹孔?|孔|沿圆周"
@@ -31,6 +31,7 @@ class Tail:
 def take_count(scan: Scanner) -> int | None:
     """`4×`, `4X `, `4-⌀`, `4 HOLES`, `4处` in front of a dimension."""
     for pattern in (
+        rf"(\d{{1,3}})\s*EQUI-?\s?SPACED\s+(?:{_PLACES})(?![A-Za-z])",
         rf"\(?(\d{{1,3}})\s*{TIMES}\s*\)?(?=\s*[^\s×])",
         r"(\d{1,2})\s*-\s*(?=(?:S?[⌀Ø]|SR|R|M|C|Tr)\s?\d)",
         rf"(\d{{1,3}})\s*(?:(?:{_PLACES})(?![A-Za-z])\.?|{_PLACES_ZH})[,:]?",
@@ -63,7 +64,8 @@ def _count_behind(scan: Scanner) -> int | None:
     places = rf"(?:(?:{_PLACES})(?![A-Za-z])|{_PLACES_ZH}|{TIMES}(?![\s\d]*\d))"
     if match := scan.take(rf"[(,]?\s*(?:IN\s+)?(\d{{1,3}})\s*{places}\.?\s*\)?", flags=re.IGNORECASE):
         return int(match[1])
-    match = scan.take(r"[×xX]\s?(\d{1,2})(?![\d.,°])\s*\Z")
+    # `R2 x4` and `R2 (x4)` are four; ⌀10 x 5 may as well be five deep.
+    match = scan.take(r"(?:(?<=\s)|\(\s?)[×xX](\d{1,2})(?:\s?\))?\s*\Z")
     return int(match[1]) if match else None
 
 
@@ -74,7 +76,7 @@ def _take_remark(scan: Scanner) -> bool:
         scan.word(_REMARKS)
         or scan.take(_REMARKS_ZH)
         or scan.take(rf"(?:[⌴⌵↧]\s*)?(?:{_FEATURE})")
-        or scan.take(r"[⌴⌵]")
+        or scan.take(r"[⌴⌵⌒Ⓔ]|\(E\)")
         or scan.take(rf"{TIMES}\s*{NUMBER}\s*°(?:\s*±\s*{NUMBER}\s*°?)?")
         or scan.take(rf"{TIMES}\s*{NUMBER}\s*(?=DEEP|DP|TIEF|深|↧)", flags=re.IGNORECASE)
         or scan.take(rf"深\s*{NUMBER}|(?<=深)\s*{NUMBER}|(?<=DEEP)\s*{NUMBER}")
