@@ -26,21 +26,56 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def test_a_dropped_drawing_is_read_and_a_line_is_shown_where_it_stands(browser, url: str, drawing: Path) -> None:
+def shown(browser, css: str) -> list:
     from selenium.webdriver.common.by import By
+
+    return browser.find_elements(By.CSS_SELECTOR, css)
+
+
+def read_in(browser, url: str, drawing: Path) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
     browser.get(url)
-    browser.find_element(By.ID, "file").send_keys(str(drawing))
-    WebDriverWait(browser, 120).until(lambda b: b.find_elements(By.CSS_SELECTOR, "#lines button"))
-    rows = browser.find_elements(By.CSS_SELECTOR, "#lines button")
-    shapes = browser.find_elements(By.CSS_SELECTOR, "#sheet polygon")
+    shown(browser, "#file")[0].send_keys(str(drawing))
+    WebDriverWait(browser, 300).until(lambda b: shown(b, "#lines tr"))
+
+
+def test_a_dropped_drawing_is_read_and_a_line_is_shown_where_it_stands(browser, url: str, drawing: Path) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    read_in(browser, url, drawing)
+    rows, shapes = shown(browser, "#lines tr"), shown(browser, "#sheet polygon")
     assert len(rows) == len(shapes) > 5
-    assert browser.find_element(By.ID, "model").text == "v1.0"
+    assert shown(browser, "#model")[0].text == "v1.0"
     rows[2].click()
-    assert "chosen" in browser.find_element(By.CSS_SELECTOR, '#sheet [data-i="2"]').get_attribute("class")
-    assert browser.find_element(By.ID, "json").get_attribute("download").endswith(".json")
-    assert browser.find_element(By.ID, "csv").get_attribute("href").startswith("blob:")
+    (chosen,) = shown(browser, "#sheet .chosen")
+    assert chosen.get_attribute("data-i") == rows[2].get_attribute("data-i")
+    assert shown(browser, "#closer b")[0].text == rows[2].find_element("css selector", ".text").text
+    browser.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+    (chosen,) = shown(browser, "#sheet .chosen")
+    assert chosen.get_attribute("data-i") == rows[3].get_attribute("data-i")
+    other = shown(browser, "#sheet polygon:not(.chosen)")[4]
+    browser.execute_script("arguments[0].dispatchEvent(new MouseEvent('click', {bubbles: true}))", other)
+    assert shown(browser, "#lines [aria-selected=true]")[0].get_attribute("data-i") == other.get_attribute("data-i")
+
+
+def test_dimensions_and_title_block_are_shown_and_can_be_taken_along(browser, url: str, drawing: Path) -> None:
+    import urllib.request
+
+    read_in(browser, url, drawing)
+    everything = len(shown(browser, "#lines tr"))
+    shown(browser, "#kinds option[value=measures]")[0].click()
+    rows = shown(browser, "#lines tr")
+    assert 3 < len(rows) < everything
+    assert all(row.find_element("css selector", ".kind").text for row in rows)
+    number = shown(browser, "#fields [data-field=number]")[0].text
+    assert number == drawing.stem.split("_")[0]
+    for kind in ("json", "csv", "xlsx"):
+        link = shown(browser, f"#{kind}")[0]
+        assert link.get_attribute("download") == f"{drawing.stem}.{kind}"
+        with urllib.request.urlopen(link.get_attribute("href")) as answer:
+            content = answer.read()
+        assert content[:2] == b"PK" if kind == "xlsx" else number in content.decode("utf-8-sig")
 
 
 def test_the_page_speaks_chinese_and_english(browser, url: str) -> None:

@@ -79,6 +79,34 @@ def test_a_preview_is_added_when_asked_for(client: TestClient, picture: bytes) -
     assert reading["pages"][0]["preview"].startswith("data:image/")
 
 
+def test_a_recorded_reading_can_be_had_again_as_json_csv_and_workbook(client: TestClient, picture: bytes) -> None:
+    reading = client.post("/v1/read", files={"file": ("齿轮 1.png", picture)}).json()
+    address = f"/v1/readings/{reading['reading_id']}"
+    assert client.get(address).json() == reading
+    table = client.get(address, params={"format": "csv"})
+    assert "GEARBOX 128.5" in table.content.decode("utf-8-sig").splitlines()[1]
+    assert "%E9%BD%BF%E8%BD%AE%201.csv" in table.headers["content-disposition"]
+    assert client.get(address, params={"format": "xlsx"}).content[:2] == b"PK"
+    missing = client.get("/v1/readings/987654")
+    assert missing.status_code == 404 and "987654" in missing.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "named"),
+    [
+        ("POST", "/v1/read", "file"),
+        ("GET", "/v1/readings/first", "reading_id"),
+        ("POST", "/v1/models/prepare", "label"),
+    ],
+)
+def test_what_is_missing_or_malformed_is_answered_in_the_shape_of_all_errors(
+    client: TestClient, method: str, path: str, named: str
+) -> None:
+    answer = client.request(method, path, json={} if named == "label" else None)
+    assert answer.status_code == 422
+    assert set(answer.json()) == {"error"} and named in answer.json()["error"] and path in answer.json()["error"]
+
+
 @pytest.mark.parametrize("path", ["/v1/read", "/v1/similar", "/v1/embed"])
 def test_a_file_that_is_no_drawing_is_refused_with_its_name(client: TestClient, path: str) -> None:
     answer = client.post(path, files={"file": ("坏.pdf", b"no pdf")})

@@ -1,6 +1,5 @@
 """Commands: read."""
 
-import csv
 import io
 import sys
 from enum import StrEnum
@@ -113,16 +112,13 @@ def _emit_json(readings: list[dict[str, Any]], output: Path | None) -> None:
 
 
 def _emit_csv(readings: list[dict[str, Any]], output: Path | None) -> None:
-    from drawops.ocr.workbook import COLUMNS, rows_of
+    from drawops.ocr.workbook import csv_text
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows_of(readings))
+    text = csv_text(readings)
     if output is None:
-        sys.stdout.write(text.getvalue())
+        sys.stdout.write(text)
     else:
-        _write(output, text.getvalue().encode("utf-8-sig"))  # with its mark Excel knows ⌀ and Chinese
+        _write(output, text.encode("utf-8-sig"))
 
 
 def _emit_workbook(readings: list[dict[str, Any]], output: Path) -> None:

@@ -1,5 +1,6 @@
 """Readings as rows, for CSV and Excel."""
 
+import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,15 @@ def rows_of(readings: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
                     *corners,
                     *(dimension.get(name) for name in _DIMENSION),
                 )
+
+
+def csv_text(readings: Sequence[Mapping[str, Any]]) -> str:
+    """The lines of readings as CSV with a head; a file wants the encoding utf-8-sig, by which Excel knows ⌀ and Chinese."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(rows_of(readings))
+    return text.getvalue()
 
 
 def workbook_bytes(readings: Sequence[Mapping[str, Any]]) -> bytes:

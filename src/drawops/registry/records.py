@@ -30,7 +30,7 @@ _READINGS = Table(
     Column("source", String(16), nullable=False),
     Column("pages", JSON, nullable=False),
 )
-_PAGE_FIELDS = ("page", "width", "height", "dpi", "lines")
+_PAGE_FIELDS = ("page", "width", "height", "dpi", "title_block", "lines")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,10 @@ class StoredReading:
     def to_dict(self, *, lines: bool = False) -> dict[str, Any]:
         values = {k: v for k, v in self.__dict__.items() if k != "pages"} | {"line_count": self.line_count}
         return values | ({"pages": self.pages} if lines else {})
+
+    def reading(self) -> dict[str, Any]:
+        """As `drawops read --format json` printed it, with its id."""
+        return {"file": self.name, "model": self.model, "pages": self.pages, "reading_id": self.id}
 
 
 class Records:

@@ -5,9 +5,11 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import Body, FastAPI, File, Form, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from fastapi_offline import FastAPIOffline
 
@@ -53,6 +55,7 @@ def create_app(settings: Settings, *, follow_every_s: float = 2.0) -> FastAPI:
     )
     app.state.settings, app.state.slot = settings, slot
     app.add_exception_handler(DrawopsError, _error_answer)
+    app.add_exception_handler(RequestValidationError, _invalid_answer)
     _add_health(app, slot)
     _add_models(app, slot)
     _add_reading(app, settings, slot)
@@ -122,6 +125,31 @@ def _add_reading(app: FastAPI, settings: Settings, slot: ModelSlot) -> None:
             reading["reading_id"] = _record(settings, path, reading, caller=caller or f"http {address}")
         return reading
 
+    @app.get("/v1/readings/{reading_id}", tags=["reading"])
+    def stored(reading_id: int, format: Literal["json", "csv", "xlsx"] = "json") -> Response:
+        """A recorded reading again: as it was answered, or its lines, dimensions and title blocks as a table."""
+        from drawops.registry import Records
+
+        found = Records(settings.records_url).get(reading_id)
+        if found is None:
+            raise NotFound(
+                f"No reading {reading_id}. Each answer of /v1/read carries its reading_id.", what=str(reading_id)
+            )
+        return _download(found.reading(), format)
+
+
+def _download(reading: dict[str, Any], format: str) -> Response:
+    from drawops.ocr.workbook import csv_text, workbook_bytes
+
+    if format == "json":
+        return JSONResponse(reading)
+    name = quote(f"{Path(reading['file']).stem}.{format}")
+    if format == "csv":
+        content, kind = csv_text([reading]).encode("utf-8-sig"), "text/csv; charset=utf-8"
+    else:
+        content, kind = workbook_bytes([reading]), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return Response(content, media_type=kind, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"})
+
 
 def _loaded(slot: ModelSlot) -> LoadedModel:
     if slot.current is None:
@@ -157,3 +185,10 @@ def _error_answer(request: Request, exc: Exception) -> Response:
     if request.url.path == "/readyz":
         return PlainTextResponse(str(exc), status_code=status)
     return JSONResponse({"error": str(exc)}, status_code=status)
+
+
+def _invalid_answer(request: Request, exc: Exception) -> Response:
+    """What FastAPI itself refuses, in the shape of all our errors."""
+    assert isinstance(exc, RequestValidationError)
+    said = "; ".join(f"{'.'.join(map(str, e['loc'][1:])) or e['loc'][0]}: {e['msg']}" for e in exc.errors())
+    return JSONResponse({"error": f"{said}. See /docs for what {request.url.path} takes."}, status_code=422)
