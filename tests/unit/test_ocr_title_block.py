@@ -204,3 +204,45 @@ def test_zones_of_the_border_are_told_from_sizes():
     marks = zone_marks(sheet.lines, 1600, 1100)
     assert sorted(sheet.lines[i].text for i in marks) == ["1", "2", "3", "4", "5", "A", "B", "C"]
     assert zone_marks(sheet.lines[:2], 1600, 1100) == frozenset()
+
+
+def three_fields() -> Sheet:
+    sheet = Sheet()
+    for i, (label, value) in enumerate((("name:", "Cable"), ("number:", "C-1271"), ("date:", "1-10-2013"))):
+        sheet.cell(1000, 800 + 60 * i, 300, 60)
+        sheet.write(label, 1005, 803 + 60 * i, 16)
+        sheet.write(value, 1150, 828 + 60 * i)
+    return sheet
+
+
+def test_a_dash_or_dots_that_no_reader_finds_are_the_value_of_their_cell():
+    sheet = three_fields()
+    sheet.cell(1300, 800, 200, 60)
+    sheet.write("weight:", 1305, 803, 16)
+    sheet.pen.line((1390, 840, 1402, 840), fill="black", width=3)
+    sheet.cell(1300, 860, 200, 60)
+    sheet.write("material:", 1305, 863, 16)
+    for x in (1390, 1396, 1402):
+        sheet.pen.rectangle((x, 900, x + 2, 902), fill="black")
+    fields = sheet.fields()
+    assert (fields["weight"], fields["material"]) == ("-", "...")
+
+
+def test_a_blank_field_does_not_take_the_value_of_its_neighbour():
+    sheet = three_fields()
+    sheet.cell(1300, 800, 140, 60)
+    sheet.write("material:", 1305, 803, 16)
+    sheet.cell(1440, 800, 140, 60)
+    sheet.write("weight:", 1445, 803, 16)
+    sheet.write("150 gram", 1450, 830)
+    fields = sheet.fields()
+    assert fields["weight"] == "150 gram" and "material" not in fields
+
+
+def test_a_weight_in_a_table_of_properties_is_not_the_title_blocks():
+    sheet = three_fields()
+    sheet.cell(1000, 100, 300, 40)
+    sheet.cell(1300, 100, 100, 40)
+    sheet.write("Weight (kg)", 1005, 108)
+    sheet.write("0.285", 1305, 108)
+    assert "weight" not in sheet.fields()

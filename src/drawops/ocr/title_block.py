@@ -7,7 +7,10 @@ import numpy as np
 
 from drawops.drawings.model import Image, TextLine
 from drawops.ocr.cells import Cell, Cells, usual_height
+from drawops.ocr.fillers import filler_in
 from drawops.ocr.title_words import FIELDS, is_gb_label, label_of, label_with_value, looks_like
+
+_NEAR = 0.3  # of the page's height: how far the fields of a title block lie apart
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def read_title_block(lines: Sequence[TextLine], image: Image) -> TitleBlock | No
     """The title block of a page (H, W, 3); None where fewer than two fields are found."""
     if not any((label_of(line.text) or ("",))[0] or label_with_value(line.text) for line in lines):
         return None
-    return _Search(*_entries(lines, image)).result()
+    return _Search(*_entries(lines, image), lines, image).result()
 
 
 def _entries(lines: Sequence[TextLine], image: Image) -> tuple[list[_Entry], Cells]:
@@ -67,15 +70,21 @@ def _entries(lines: Sequence[TextLine], image: Image) -> tuple[list[_Entry], Cel
 
 
 class _Search:
-    def __init__(self, entries: list[_Entry], cells: Cells) -> None:
+    def __init__(self, entries: list[_Entry], cells: Cells, lines: Sequence[TextLine], image: Image) -> None:
         self.entries = entries
         self.cells = cells
+        self.lines = lines
+        self.image = image
         self.found: dict[str, _Found] = {}
 
     def result(self) -> TitleBlock | None:
         for field in FIELDS:
             if found := self._labelled(field):
                 self.found[field] = found
+        self._drop_strays()
+        for field in FIELDS:
+            if field not in self.found and (filler := self._filler(field)):
+                self.found[field] = filler
         if author := self._date_of_author():
             self.found["date"] = author
         self._unlabelled()
@@ -116,6 +125,8 @@ class _Search:
             for cell in self.cells.beside(label.cell, dx, dy)[:1]:
                 if field == "revision" and dy:
                     return self._last_below(cell)
+                if any(e.label or label_with_value(e.text) for e in self._inside(cell)):
+                    continue  # what stands there belongs to the label there, and our field is blank
                 if found := self._value(field, self._inside(cell)):
                     return found
         return None
@@ -170,6 +181,27 @@ class _Search:
             (e for e in fitting if e.height > 0.6 * tall), key=lambda e: (round(e.middle / (0.7 * tall)), e.left)
         )
         return _Found(" ".join(e.text for e in large), tuple(large))
+
+    def _filler(self, field: str) -> _Found | None:
+        """A dash or dots in the label's cell."""
+        for label in (e for e in self.entries if e.label and e.label[0] == field and self._near_block(e)):
+            if label.cell and len(self._inside(label.cell)) == 1:
+                filler = filler_in(self.image, label.cell, [self.lines[label.index].quad])
+                if filler:
+                    return _Found(filler, (label,))
+        return None
+
+    def _drop_strays(self) -> None:
+        """A weight in a table of properties is not the title block's."""
+        for field in [f for f in self.found if f != "revision"]:
+            if not self._near_block(self.found[field].entries[0], but=field):
+                del self.found[field]
+
+    def _near_block(self, entry: _Entry, *, but: str = "") -> bool:
+        """Is an entry near the other fields? Of fewer than three nobody can say which is astray."""
+        middles = [f.entries[0].middle for name, f in self.found.items() if name not in ("revision", but)]
+        reach = _NEAR * self.image.shape[0]
+        return len(middles) < 3 or abs(entry.middle - float(np.median(middles))) < reach
 
     # ---- fields without ----------------------------------------------------------------------------------------
 
