@@ -246,3 +246,14 @@ def test_a_weight_in_a_table_of_properties_is_not_the_title_blocks():
     sheet.write("Weight (kg)", 1005, 108)
     sheet.write("0.285", 1305, 108)
     assert "weight" not in sheet.fields()
+
+
+def test_a_line_read_across_a_rule_is_two_values():
+    sheet = three_fields()
+    for x, label in ((1300, "weight"), (1410, "scale")):
+        sheet.cell(x, 860, 110, 60)
+        sheet.write(label, x + 8, 880, 14)
+        sheet.cell(x, 920, 110, 60)
+    sheet.write("0.13    1:1.5", 1340, 940)
+    fields = sheet.fields()
+    assert (fields["weight"], fields["scale"]) == ("0.13", "1:1.5")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from drawops.drawings.model import Image, TextLine
-from drawops.ocr.cells import Cell, Cells, usual_height
+from drawops.ocr.cells import Cell, Cells
 from drawops.ocr.fillers import filler_in
+from drawops.ocr.title_entries import Entry, entries_of
 from drawops.ocr.title_words import FIELDS, is_gb_label, label_of, label_with_value, looks_like
 
 _NEAR = 0.3  # of the page's height: how far the fields of a title block lie apart
@@ -23,54 +24,20 @@ class TitleBlock:
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """A line of the page as the search sees it."""
-
-    index: int
-    text: str
-    left: float
-    top: float
-    right: float
-    bottom: float
-    cell: Cell | None
-    label: tuple[str, int] | None
-
-    @property
-    def middle(self) -> float:
-        return (self.top + self.bottom) / 2
-
-    @property
-    def height(self) -> float:
-        return self.bottom - self.top
-
-
-@dataclass(frozen=True)
 class _Found:
     value: str
-    entries: tuple[_Entry, ...]
+    entries: tuple[Entry, ...]
 
 
 def read_title_block(lines: Sequence[TextLine], image: Image) -> TitleBlock | None:
     """The title block of a page (H, W, 3); None where fewer than two fields are found."""
     if not any((label_of(line.text) or ("",))[0] or label_with_value(line.text) for line in lines):
         return None
-    return _Search(*_entries(lines, image), lines, image).result()
-
-
-def _entries(lines: Sequence[TextLine], image: Image) -> tuple[list[_Entry], Cells]:
-    upright = [(i, line) for i, line in enumerate(lines) if abs(line.angle) < 10]
-    cells = Cells(image, usual_height([line.quad for _, line in upright]))
-    found = []
-    for i, line in upright:
-        corners = np.array(line.quad)
-        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
-        cell = cells.at(line.quad)
-        found.append(_Entry(i, line.text.strip(), left, top, right, bottom, cell, label_of(line.text)))
-    return sorted(found, key=lambda e: (e.top, e.left)), cells
+    return _Search(*entries_of(lines, image), lines, image).result()
 
 
 class _Search:
-    def __init__(self, entries: list[_Entry], cells: Cells, lines: Sequence[TextLine], image: Image) -> None:
+    def __init__(self, entries: list[Entry], cells: Cells, lines: Sequence[TextLine], image: Image) -> None:
         self.entries = entries
         self.cells = cells
         self.lines = lines
@@ -108,7 +75,7 @@ class _Search:
                 candidates.append(((inline[1], 0, -entry.bottom), _Found(inline[2], (entry,))))
         return min(candidates, key=lambda c: c[0])[1] if candidates else None
 
-    def _in_cell(self, label: _Entry, field: str) -> _Found | None:
+    def _in_cell(self, label: Entry, field: str) -> _Found | None:
         if label.cell is None:
             return None
         others = [e for e in self._inside(label.cell) if e.index != label.index]
@@ -117,14 +84,15 @@ class _Search:
         # Alone in the label's cell, whatever stands there (-, n/a) is what the block says.
         return _Found(others[0].text, (others[0],)) if len(others) == 1 and not others[0].label else None
 
-    def _beside(self, label: _Entry, field: str) -> _Found | None:
+    def _beside(self, label: Entry, field: str) -> _Found | None:
         """In the next cell, where the label has its own for itself."""
         if label.cell is None or len(self._inside(label.cell)) > 1:
             return None
         for dx, dy in ((1, 0), (0, 1)):
             for cell in self.cells.beside(label.cell, dx, dy)[:1]:
                 if field == "revision" and dy:
-                    return self._last_below(cell)
+                    column = abs(cell.width - label.cell.width) < 0.3 * label.cell.width
+                    return self._last_below(cell) if column else None
                 if any(e.label or label_with_value(e.text) for e in self._inside(cell)):
                     continue  # what stands there belongs to the label there, and our field is blank
                 if found := self._value(field, self._inside(cell)):
@@ -142,7 +110,7 @@ class _Search:
             cell = below[0]
         return found
 
-    def _nearby(self, label: _Entry, field: str) -> _Found | None:
+    def _nearby(self, label: Entry, field: str) -> _Found | None:
         """Without rules: right of the label on its row, else below it."""
         if label.cell is not None:
             return None
@@ -166,10 +134,10 @@ class _Search:
         ]
         return self._value(field, below[:1])
 
-    def _inside(self, cell: Cell) -> list[_Entry]:
+    def _inside(self, cell: Cell) -> list[Entry]:
         return [e for e in self.entries if e.cell and e.cell.number == cell.number]
 
-    def _value(self, field: str, entries: Sequence[_Entry]) -> _Found | None:
+    def _value(self, field: str, entries: Sequence[Entry]) -> _Found | None:
         """What of the entries is the field's value; several lines of free text make one."""
         fitting = [e for e in entries if not e.label and looks_like(field, e.text) and not label_with_value(e.text)]
         if not fitting:
@@ -197,7 +165,7 @@ class _Search:
             if not self._near_block(self.found[field].entries[0], but=field):
                 del self.found[field]
 
-    def _near_block(self, entry: _Entry, *, but: str = "") -> bool:
+    def _near_block(self, entry: Entry, *, but: str = "") -> bool:
         """Is an entry near the other fields? Of fewer than three nobody can say which is astray."""
         middles = [f.entries[0].middle for name, f in self.found.items() if name not in ("revision", but)]
         reach = _NEAR * self.image.shape[0]
