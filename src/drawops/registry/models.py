@@ -87,7 +87,8 @@ class ModelRegistry:
         if label is None:
             what_next = {
                 "champion": "Run `drawops model list`; the base model is v1.0.",
-                "previous": "Nothing was deployed before the version that serves now.",
+                "previous": "Nothing was deployed before the version that serves now. "
+                "`drawops model history` lists what served; `drawops model deploy V` takes any of it back.",
                 "candidate": "No version waits for approval; train one with `drawops train`.",
             }[name]
             raise NotFound(f"No model version is {name}. {what_next}", what=name)
@@ -223,6 +224,8 @@ class ModelRegistry:
     def rollback(self, by: str, why: str, *, deploy: Callable[..., Any] | None = None) -> ModelVersion:
         """Deploy the version that served before this one, the same way as any deployment.
 
+        What is rolled back is withdrawn: another rollback goes further back, never to it.
+
         Raises:
             NotFound: nothing served before.
             InputRefused: no name or no reason.
@@ -350,6 +353,7 @@ class ModelRegistry:
             created=utc(version.creation_timestamp),
             trained_by=tags.get("trained_by", ""),
             gate=tags.get("gate", ""),
+            gate_name=tags.get("gate_name", ""),
             gate_reasons=tuple(r for r in tags.get("gate_reasons", "").split("\n") if r),
             approved_by=tags.get("approved_by", ""),
             approval_reason=tags.get("approval_reason", ""),

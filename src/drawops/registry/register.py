@@ -82,6 +82,7 @@ def register(
     base = registry.get(base).label
     next_label(mode, base, ())  # refuse a wrong mode before anything is written
     passed, reasons = read_verdict(verdict)
+    gate_name = str(as_dict(verdict).get("gate", ""))
     report = as_dict(report)
     card = load_card(model_dir)
     if run_id is None:
@@ -95,7 +96,7 @@ def register(
         parameters={"mode": mode, "base": base, "dataset": dataset, **(parameters or card.get("config") or {})},
         metrics=metrics_of(report),
         artifacts=artifacts,
-        texts={"evaluation.json": report, "verdict.json": {"passed": passed, "reasons": reasons}},
+        texts={"evaluation.json": report, "verdict.json": {"gate": gate_name, "passed": passed, "reasons": reasons}},
     )
     tags = {
         "mode": mode,
@@ -103,6 +104,7 @@ def register(
         "dataset": dataset,
         "trained_by": trained_by,
         "sha256": sha256_of(onnx),
+        "gate_name": gate_name,
         "gate": {True: "passed", False: "failed", None: "not judged"}[passed],
         "gate_reasons": "\n".join(reasons)[:_TAG_LIMIT],
     }
@@ -122,19 +124,24 @@ def record_registration(registry: "ModelRegistry", label: str, version: "MlflowV
     from drawops.registry.models import BASE_AUTHOR
 
     tags = version.tags
+    gate = f"{GATE} {tags.get('gate_name', '')}".rstrip()
     if label == BASE_LABEL and tags.get("mode") == "base":
         status, who, why = "Deployed", BASE_AUTHOR, "comes with the rapidocr package"
     elif tags.get("gate") == "failed":
-        status, who, why = "Rejected", GATE, tags.get("gate_reasons", "").replace("\n", " ") or "did not pass"
+        status, who, why = "Rejected", gate, tags.get("gate_reasons", "").replace("\n", " ") or "did not pass"
     else:
         reasons = tags.get("gate_reasons", "").replace("\n", " ")
-        status, who, why = "Pending", tags.get("trained_by", ""), reasons or f"gate: {tags.get('gate', 'not judged')}"
+        status, who, why = (
+            "Pending",
+            tags.get("trained_by", ""),
+            f"{gate} {tags.get('gate', 'not judged')}" + (f": {reasons}" if reasons else ""),
+        )
     check(label, "", status, "deployment" if status == "Deployed" else "gate")
     details = {
         "version": int(version.version),
         "run_id": version.run_id,
         "sha256": tags.get("sha256", ""),
-        **{k: tags.get(k, "") for k in ("mode", "base", "dataset", "trained_by")},
+        **{k: tags.get(k, "") for k in ("mode", "base", "dataset", "trained_by", "gate_name")},
     }
     registry.audit.append(who, "register", label, "", status, why, source="registry", details=details)
 

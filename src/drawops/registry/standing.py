@@ -27,6 +27,7 @@ class Standing:
     """label -> its first line."""
     champion: str = ""
     previous: str = ""
+    """Served before the champion; a version that was withdrawn by going back does not count."""
 
     @property
     def candidate(self) -> str:
@@ -51,7 +52,7 @@ def standing(entries: Iterable[AuditEntry]) -> Standing:
     last: dict[str, AuditEntry] = {}
     decision: dict[str, AuditEntry] = {}
     registration: dict[str, AuditEntry] = {}
-    champion = previous = ""
+    served: list[str] = []
     for entry in entries:
         label = entry.subject
         if parse_label(label) is None:
@@ -63,8 +64,12 @@ def standing(entries: Iterable[AuditEntry]) -> Standing:
             registration[label] = entry
         elif entry.action in DECISIONS:
             decision[label] = entry
-        if entry.to == "Deployed" and entry.action in ("register", "deploy", "redeploy") and label != champion:
-            champion, previous = label, champion
+        if entry.to == "Deployed" and entry.action in ("register", "deploy", "redeploy"):
+            if served[-2:-1] == [label]:
+                served.pop()  # going back withdraws what served: the next rollback goes further back
+            elif served[-1:] != [label]:
+                served.append(label)
+    champion, previous = (served[-1:] or [""])[0], (served[-2:-1] or [""])[0]
     return Standing(status, numbers, last, decision, registration, champion, previous)
 
 

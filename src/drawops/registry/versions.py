@@ -29,6 +29,8 @@ class ModelVersion:
     created: str = ""
     trained_by: str = ""
     gate: str = ""
+    """passed, failed or not judged."""
+    gate_name: str = ""
     gate_reasons: tuple[str, ...] = ()
     approved_by: str = ""
     approval_reason: str = ""

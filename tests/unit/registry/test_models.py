@@ -328,7 +328,7 @@ def test_rollback_deploys_the_version_before_in_the_same_way(registry: ModelRegi
 
     assert registry.rollback("李伟", "reads 6 as 8", deploy=deployment).label == "v1.0"
     assert deployed == ["v1.0"]
-    assert pointed(registry) == {"champion": "v1.0", "previous": "v1.1"}
+    assert pointed(registry) == {"champion": "v1.0"}
     assert [(p["label"], p["why"]) for p in registry.history()] == [
         ("v1.0", "comes with the rapidocr package"),
         ("v1.1", "good"),
@@ -337,6 +337,40 @@ def test_rollback_deploys_the_version_before_in_the_same_way(registry: ModelRegi
     since = [p["since"] for p in registry.history()]
     assert [p["until"] for p in registry.history()] == [*since[1:], ""]
     assert registry.verify() == []
+
+
+def test_a_second_rollback_goes_further_back_and_never_to_what_was_withdrawn(
+    registry: ModelRegistry, candidate: Register
+) -> None:
+    def deployment(label: str, settings: Settings, *, by: str, why: str) -> None:
+        ModelRegistry(settings).mark_deployed(label, by=by, why=why)
+
+    for label in ("v1.1", "v1.2"):
+        candidate()
+        deploy(registry, label)
+    assert registry.rollback("李伟", "reads 6 as 8", deploy=deployment).label == "v1.1"
+    assert pointed(registry) == {"champion": "v1.1", "previous": "v1.0"}
+    assert registry.rollback("李伟", "still does", deploy=deployment).label == "v1.0"
+    with pytest.raises(NotFound, match="model deploy V"):
+        registry.rollback("李伟", "once more", deploy=deployment)
+    deploy_again = registry.mark_deployed("v1.2", by="李伟", why="the font was at fault")
+    assert deploy_again.status == "Deployed"
+    assert pointed(registry) == {"champion": "v1.2", "previous": "v1.0"}
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_version_and_its_audit_line_name_the_gate_that_judged(
+    registry: ModelRegistry, tmp_path: Path, passed: bool
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "inference.onnx").write_bytes(b"not looked into here")
+    verdict = {"gate": "strict", "passed": passed, "reasons": ["✓ no symbol is lost"]}
+    version = registry.register(folder, mode="incremental", base="base", dataset="d@0", verdict=verdict)
+    assert version.gate_name == "strict"
+    line = registry.audit.entries(version.label)[0]
+    assert "gate strict" in f"{line.who}: {line.why}"
 
 
 def test_a_rollback_without_anything_before_says_so(registry: ModelRegistry) -> None:
