@@ -55,6 +55,9 @@ def test_a_misspelt_parameter_is_named_with_the_right_one():
         TrainConfig.parse({"lerning_rate": 1e-3})
     with pytest.raises(SettingsError, match="epochs=-1"):
         TrainConfig.parse({"epochs": -1})
+    for name in ("epochs", "learning_rate", "gamma"):  # nought is no way to ask for the default
+        with pytest.raises(SettingsError, match=f"{name}=0"):
+            TrainConfig.parse({name: 0})
 
 
 def test_new_characters_need_enough_lines_and_the_others_are_counted():

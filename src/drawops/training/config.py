@@ -10,21 +10,25 @@ from drawops.errors import SettingsError, did_you_mean
 
 
 class TrainConfig(BaseModel):
-    """Parameters of a training run. Where the default depends on the mode, 0 stands for it."""
+    """Parameters of a training run. Where the default depends on the mode, None stands for it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mode: Literal["incremental", "full"] = Field(
         "incremental", description="incremental: the head's rows of the new lines; full: every layer."
     )
-    epochs: int = Field(0, ge=0, description="Passes over the new lines; 0: 20 incremental, 10 full.")
+    epochs: int | None = Field(None, ge=1, description="Passes over the new lines; default: 20 incremental, 10 full.")
     batch_size: int = Field(32, ge=1, le=1024, description="Lines in one optimiser step, old ones included.")
-    learning_rate: float = Field(0.0, ge=0.0, lt=1.0, description="Peak rate; 0: 4e-3 incremental, 1e-4 full.")
+    learning_rate: float | None = Field(
+        None, gt=0.0, lt=1.0, description="Peak rate; default: 4e-3 incremental, 1e-4 full."
+    )
     warmup: float = Field(0.05, ge=0.0, le=0.5, description="Share of all steps in which the rate rises linearly.")
     lr_policy: Literal["cosine", "fixed", "exp", "inv", "poly"] = Field(
         "cosine", description="How the rate falls; see `drawops.training.schedule` for the formulas."
     )
-    gamma: float = Field(0.0, ge=0.0, description="Of exp and inv, per optimiser step; 0: 0.999 for exp, 1e-4 for inv.")
+    gamma: float | None = Field(
+        None, gt=0.0, description="Of exp and inv, per optimiser step; default: 0.999 for exp, 1e-4 for inv."
+    )
     power: float = Field(0.9, gt=0.0, description="Of inv and poly.")
     new_to_old: float = Field(7 / 3, gt=0.0, description="New lines to replayed old lines in every batch.")
     l2_sp: float = Field(1e-3, ge=0.0, description="Weight of the squared distance from the base's parameters.")
