@@ -66,17 +66,28 @@ def reported(step: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 class ProgressReporter:
-    """Passes a step's progress on, at most four times a second and always the last one."""
+    """Passes a step's progress on, at most four times a second and always the last one.
 
-    def __init__(self, step: str) -> None:
+    `timed` adds what its caller does not know: the rate (lines a second) and the time left in the phase.
+    """
+
+    def __init__(self, step: str, *, timed: bool = False) -> None:
         self.step = step
+        self.timed = timed
         self._last = 0.0
+        self._phase: tuple[str, float, int] = "", time.monotonic(), 0  # name, since when, done by then
 
-    def __call__(self, done: int, total: int, **figures: Any) -> None:
+    def __call__(self, done: int, total: int, *, phase: str = "", **figures: Any) -> None:
         now = time.monotonic()
+        if phase != self._phase[0] or done < self._phase[2]:
+            self._phase = phase, now, done
+        _, since, before = self._phase
+        if self.timed and done > before and now > since:
+            rate = (done - before) / (now - since)
+            figures |= {"rate": round(rate, 1), "eta_s": round((total - done) / rate, 1)}
         if done >= total or now - self._last >= _PROGRESS_EVERY_S:
             self._last = now
-            emit("progress", self.step, done=done, total=total, **figures)
+            emit("progress", self.step, done=done, total=total, phase=phase, **figures)
 
 
 class EventReader:

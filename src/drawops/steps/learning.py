@@ -134,7 +134,7 @@ def evaluate(
     """
     from drawops.evaluation import evaluate
 
-    report = ProgressReporter("evaluate")
+    report = ProgressReporter("evaluate", timed=True)
     result = evaluate(
         Path(model),
         Path(champion_model),
