@@ -9,7 +9,7 @@ import pytest
 from drawops.drawings.synth.lines import GeneratedLine
 from drawops.errors import InputRefused, NotFound
 from drawops.evaluation import evaluate
-from drawops.evaluation.comparison import compare
+from drawops.evaluation.comparison import compare, symbol_results
 from drawops.evaluation.general import GENERAL_SEED, general_set, generated_drawing_set
 from drawops.evaluation.line_sets import open_line_set, pack
 from drawops.evaluation.recognise import SharedHeads, read_both
@@ -233,3 +233,18 @@ def test_without_labelled_test_lines_no_accuracy_on_drawings_is_claimed(base, tm
     report = evaluate(base.path, base.path, None, settings=settings, general_lines=0, generated_lines=4)
     assert report.get("drawings") is None
     assert any("no accuracy on your own drawings is claimed" in note for note in report.notes)
+
+
+def test_every_symbol_has_its_interval_and_what_would_decide_it():
+    truth = ["⌀8", "⌀8", "R8", "R8"] * 25
+    champion = ["⌀8"] * 100  # reads no R
+    candidate = ["⌀8", "8", "R8", "R8", *truth[4:]]
+    found = {s.symbol: s for s in symbol_results(truth, candidate, champion, [str(i) for i in range(100)])}
+    r, o, eight = found["R"], found["⌀"], found["8"]
+    assert (r.lost, r.kept, r.gained) == (0, 0, 50) and r.more is None
+    assert r.change and r.change.low is not None and 0.9 < r.change.low < r.change.value == 1
+    assert (o.lost, o.kept) == (1, 49) and o.more and o.more > 50  # one lost place of 50 decides nothing
+    assert o.recall and o.recall.low is not None and 0.85 < o.recall.low < 0.98 < (o.recall.high or 0) < 1
+    assert eight.change and (eight.change.low, eight.change.high) == (-0.03, 0.03)  # the rule of three
+    by_drawing = {s.symbol: s for s in symbol_results(truth, candidate, champion, [str(i % 2) for i in range(100)])}
+    assert by_drawing["⌀"].recall != o.recall  # places of one drawing are no independent witnesses

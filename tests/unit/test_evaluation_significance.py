@@ -79,3 +79,24 @@ def test_more_lines_are_asked_for_in_proportion_to_the_squared_width():
     assert needed == pytest.approx(100 * (2.801585 / 1.959964) ** 2 - 100, abs=1)
     assert lines_to_decide(0.01, Interval(-0.01, 0.03), 0.0, 100) > 3 * needed
     assert lines_to_decide(0.0, seen, 0.0, 100) is None
+
+
+def test_wilsons_interval_has_a_width_at_the_ends_and_stays_within_them():
+    from drawops.evaluation.significance import wilson
+
+    # Newcombe (1998), table I: 15 of 148, and 0 of 20.
+    found = wilson(15, 148)
+    assert found and (round(found.low, 4), round(found.high, 4)) == (0.0624, 0.1605)
+    none = wilson(0, 20)
+    assert none and (round(none.low, 4), round(none.high, 4)) == (0.0, 0.1611)
+    assert wilson(0, 0) is None
+
+
+def test_more_places_would_decide_what_a_few_leave_open():
+    from drawops.evaluation.significance import mcnemar, places_to_decide
+
+    assert places_to_decide(0, 8, 8) == 0  # p = 0.0078
+    more = places_to_decide(0, 4, 40, tests=10)  # p = 0.125; 9 changed places make 0.0039 * 10
+    assert more == 50 and mcnemar(0, 9) * 10 < 0.05 <= mcnemar(0, 8) * 10
+    assert places_to_decide(3, 3, 40) is None
+    assert places_to_decide(1000, 1001, 100_000) is None

@@ -170,3 +170,46 @@ def test_a_gate_that_is_not_yaml_is_refused(tmp_path):
     path.write_text("general: [", encoding="utf-8")
     with pytest.raises(SettingsError, match="is not a gate"):
         load_gate(str(path))
+
+
+def test_a_rejection_says_what_to_do_next():
+    forgets = report(
+        result("generated", 500, 0.9, 0.95, 0.02, 0.08),
+        result("general", 5000, 0.90, 0.88, -0.03, -0.01, symbols=[symbol("é", lost=20, gained=0, p=0.001)]),
+    )
+    said = load_gate("default").judge(forgets).to_dict()["reasons"]
+    (step,) = [text for text in said if text.startswith("→")]  # said once, though two rules failed
+    assert "new_to_old=0.5" in step
+    undecided = report(
+        result("generated", 500, 0.9, 0.95, 0.02, 0.08), result("general", 5000, 0.90, 0.897, -0.009, 0.003)
+    )
+    said = load_gate("default").judge(undecided).to_dict()["reasons"]
+    assert any(text.startswith("→") and "--set general_lines=" in text for text in said)
+    passes = report(result("generated", 500, 0.9, 0.95, 0.02, 0.08), result("general", 5000, 0.9, 0.9, -0.001, 0.001))
+    assert not any(text.startswith("→") for text in load_gate("default").judge(passes).to_dict()["reasons"])
+
+
+def test_a_symbol_read_worse_within_chance_is_named_with_the_places_that_would_decide():
+    seen = symbol("⌓", lost=3, gained=1, p=0.6).model_copy(update={"more": 240})
+    judged = report(
+        result("generated", 500, 0.9, 0.95, 0.02, 0.08, symbols=[seen]),
+        result("general", 5000, 0.9, 0.9, -0.001, 0.001),
+    )
+    verdict = load_gate("default").judge(judged)
+    assert verdict.passed
+    assert any("⌓" in reason.text and "240 more places" in reason.text for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("passed", "reasons", "words"),
+    [
+        (True, ["✓ good"], "passes the gate “default”"),
+        (False, ["✓ good", "? few", "→ more"], "is undecided at the gate “default”"),
+        (False, ["? few", "✗ bad"], "does not pass the gate “default”"),
+        (False, ["bad"], "does not pass the gate “default”"),
+    ],
+)
+def test_a_verdict_is_worded_alike_everywhere(passed, reasons, words):
+    from drawops.evaluation.verdicts import verdict_words
+
+    assert verdict_words(passed, reasons, "default") == words

@@ -152,19 +152,17 @@ def _as_dict(run: "Run") -> dict[str, Any]:
 
 
 def _print_candidate(run: "Run") -> None:
+    from drawops.evaluation.verdicts import verdict_words
+
     outputs = run.outputs()
     version, passed = outputs["version"], outputs["verdict"] == "passed"
-    print(f"{version}: {'passed its gate, Pending' if passed else 'Rejected by the gate'}")
+    print(f"{version} {verdict_words(passed, outputs['reasons'])}: {'Pending' if passed else 'Rejected'}")
     for reason in outputs["reasons"]:
         print(f"  {reason}")
     print(f"report: {outputs['report']}")
     if passed:
         print(f"next: drawops model show {version}")
         print(f'      drawops model approve {version} --by "YOUR NAME" --why "…"')
-    else:
-        print(
-            "next: more labelled drawings, other parameters (--set key=value), or look at what was lost in the report"
-        )
 
 
 def _exit_by_verdict(run: "Run") -> None:

@@ -12,6 +12,7 @@ from drawops.drawings import find_files, open_drawing
 from drawops.drawings.synth import generate
 from drawops.errors import InputRefused
 from drawops.evaluation.report_data import ReadDrawing, SimilarHit, SimilarQuery, picture
+from drawops.evaluation.verdicts import verdict_words
 from drawops.runners import open_runner, submit
 from drawops.serving.servers import call
 from drawops.settings import Settings, prepare_home
@@ -249,7 +250,7 @@ def _tell_dataset(story: Story, say: Say) -> None:
 
 
 def _tell_verdict(story: Story, say: Say) -> None:
-    say(f"  {story.version.label}: the gate {'passed' if story.passed else 'failed'}")
+    say(f"  {story.version.label} {verdict_words(story.passed, story.run.outputs['reasons'])}")
     for reason in story.run.outputs["reasons"]:
         say(f"  {reason}")
     if not story.passed:

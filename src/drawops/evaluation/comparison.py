@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 GENERATED_LINES = 500
 FEW_DRAWINGS = 10
 """Below this a bootstrap over drawings is too narrow to be trusted; the report says so."""
+ALPHA = 0.05
+"""Level at which a symbol is called lost or gained."""
 PICTURES = 24
 """Crops kept for each of: lost, gained, worst."""
 
@@ -193,6 +195,7 @@ def compare(name: SetName, lines: LineSet, candidate: "Sequence[Reading]", champ
         outcomes={o: sum(r.outcome == o for r in results) for o in _OUTCOMES.values()},
         symbols=symbol_results(truth, new, old, clusters),
         changed=_with_crops(changed, lines),
+        more=_more(_exact(net, clusters, -1.0), len(lines)),
         worst=_with_crops(worst, lines),
     )
 
@@ -222,15 +225,20 @@ def _estimate(sums: Any, interval: significance.Interval | None, lowest: float, 
 def symbol_results(
     truth: Sequence[str], candidate: Sequence[str], champion: Sequence[str], clusters: Sequence[str]
 ) -> list[SymbolResult]:
-    """Lost, kept and gained places of every symbol, those that changed most first."""
+    """Lost, kept and gained places of every symbol with their intervals, those that changed most first."""
     outcomes: dict[str, Counter[Outcome]] = defaultdict(Counter)
     net: dict[str, Counter[str]] = defaultdict(Counter)
+    read: dict[str, Counter[str]] = defaultdict(Counter)
+    places: dict[str, Counter[str]] = defaultdict(Counter)
+    alike = len(set(clusters)) < len(truth)  # several lines a cluster: their places are no independent trials
     for reference, new, old, cluster in zip(truth, candidate, champion, clusters, strict=True):
         both = zip(text.symbols_read(reference, new), text.symbols_read(reference, old), strict=True)
         for (symbol, new_ok), (_, old_ok) in both:
             if not symbol.isspace():
                 outcomes[symbol][_OUTCOMES[old_ok, new_ok]] += 1
                 net[symbol][cluster] += int(new_ok) - int(old_ok)
+                read[symbol][cluster] += int(new_ok)
+                places[symbol][cluster] += 1
     # Symbols that no reading changed can't be significant; testing them would only dilute Holm's correction.
     changed = [s for s, c in outcomes.items() if c["lost"] or c["gained"]]
     adjusted = dict(
@@ -239,6 +247,7 @@ def symbol_results(
     results = []
     for symbol, c in outcomes.items():
         count = c.total()
+        independent = None if alike else significance.wilson(c["kept"] + c["gained"], count)
         results.append(
             SymbolResult(
                 symbol=symbol,
@@ -250,9 +259,39 @@ def symbol_results(
                 lost=c["lost"],
                 missed=c["missed"],
                 p=adjusted.get(symbol, 1.0),
+                recall=_place_estimate(read[symbol], places[symbol], 0.0, independent),
+                change=_place_estimate(net[symbol], places[symbol], -1.0),
+                more=_more_places(c, adjusted.get(symbol, 1.0), tests=len(changed)),
             )
         )
     return sorted(results, key=lambda r: (-abs(r.gained - r.lost), -r.count, r.symbol))
+
+
+def _more_places(outcomes: Counter[Outcome], p: float, *, tests: int) -> int | None:
+    if p < ALPHA:
+        return None
+    lost, gained, count = outcomes["lost"], outcomes["gained"], outcomes.total()
+    return significance.places_to_decide(lost, gained, count, tests=tests, alpha=ALPHA) or None
+
+
+def _place_estimate(
+    values: Counter[str], places: Counter[str], lowest: float, interval: significance.Interval | None = None
+) -> Estimate:
+    """Σ values / Σ places over clusters, with the interval given or that of a bootstrap over clusters."""
+    sums = np.array([(values[cluster], n) for cluster, n in places.items()], dtype=float)
+    count = int(sums[:, 1].sum())
+    if interval is None:
+        still = len(sums) > 1 and not sums[:, 0].any()  # most symbols: nothing to draw from
+        interval = significance.Interval(0.0, 0.0) if still else significance.bootstrap_ratio(sums)
+    return _estimate(sums, significance.widened(interval, count), lowest, 1.0)
+
+
+def _more(change: Estimate, count: int) -> int | None:
+    """How many more lines would decide on which side of 0 a change is; None where it is decided or can't be told."""
+    if change.low is None or change.high is None or change.low > 0 or change.high < 0:
+        return None
+    interval = significance.Interval(change.low, change.high, change.level)
+    return significance.lines_to_decide(change.value, interval, 0.0, count)
 
 
 def _with_crops(results: Sequence[LineResult], lines: LineSet) -> list[LineResult]:

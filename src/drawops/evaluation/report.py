@@ -20,8 +20,9 @@ from drawops.evaluation.report_data import (
     picture,
     software_versions,
 )
-from drawops.evaluation.results import SetResult, SymbolResult
+from drawops.evaluation.results import Estimate, SetResult, SymbolResult
 from drawops.evaluation.symbol_font import symbol_font_base64
+from drawops.evaluation.verdicts import FAILED, NEXT, PASSED, UNDECIDED, verdict_words
 
 __all__ = [
     "ApprovalEntry",
@@ -69,7 +70,7 @@ def render_report(data: ReportData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=_percent, points=_points, duration=_duration, compact=_compact)
+    environment.filters.update(percent=_percent, points=_points, span=_span, duration=_duration, compact=_compact)
     environment.globals.update(
         differences=_differences,
         outcome_bar=plots.outcome_bar,
@@ -110,15 +111,18 @@ def _verdict(verdict: dict[str, Any] | None) -> dict[str, Any] | None:
     reasons = []
     for reason in verdict.get("reasons") or []:
         if isinstance(reason, str):
-            mark, text = (reason[0], reason[2:]) if reason[:2] in ("✓ ", "✗ ", "? ") else ("✗", reason)
+            marked = reason[:2] in (PASSED, FAILED, UNDECIDED, NEXT)
+            mark, text = (reason[0], reason[2:]) if marked else ("✗", reason)
         else:
             mark, text = "✓" if reason[0] else "✗", str(reason[1])
-        reasons.append({"ok": mark == "✓", "undecided": mark == "?", "text": text})
+        reasons.append({"mark": mark, "text": text})
+    passed, gate = bool(verdict["passed"]), verdict.get("gate", "")
     return {
-        "gate": verdict.get("gate", ""),
-        "passed": bool(verdict["passed"]),
+        "words": verdict_words(passed, [f"{r['mark']} {r['text']}" for r in reasons], gate),
+        "passed": passed,
         "undecided": bool(verdict.get("undecided")),
-        "reasons": reasons,
+        "reasons": [r for r in reasons if r["mark"] != NEXT[0]],
+        "next": [_code(r["text"]) for r in reasons if r["mark"] == NEXT[0]],
     }
 
 
@@ -171,6 +175,22 @@ def _onto_line(line: ReadLine, pad: float = 3.0) -> dict[str, float | str]:
 
 def _percent(value: float, digits: int = 1) -> str:
     return f"{value * 100:.{digits}f} %"
+
+
+def _code(text: str) -> Any:
+    """What stands between backticks is typed."""
+    from markupsafe import Markup, escape
+
+    pieces = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(pieces))
+
+
+def _span(estimate: Estimate | None, scale: float = 100) -> str:
+    """An interval in percent or points; a dash where there is none."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return "–"
+    sign = "+" if estimate.low < 0 else ""
+    return f"{estimate.low * scale:{sign}.1f} to {estimate.high * scale:{sign}.1f}"
 
 
 def _points(value: float) -> str:

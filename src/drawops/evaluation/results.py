@@ -58,6 +58,9 @@ class SymbolResult(_Value):
     lost: int
     missed: int
     p: float
+    recall: Estimate | None = Field(None, description="Of the candidate, with its interval.")
+    change: Estimate | None = Field(None, description="Candidate's recall - champion's, with its interval.")
+    more: int | None = Field(None, description="More places that would decide an undecided symbol.")
 
     def changed_significantly(self, alpha: float = 0.05) -> bool:
         return self.gained != self.lost and self.p < alpha
@@ -86,6 +89,7 @@ class SetResult(_Value):
     symbols: list[SymbolResult]
     changed: list[LineResult]
     worst: list[LineResult]
+    more: int | None = Field(None, description="More lines that would decide which version reads more.")
 
 
 class ModelSummary(_Value):

@@ -5,6 +5,7 @@ Everything is deterministic: the bootstrap takes a seed, the tests are exact.
 """
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Z_95 = 1.959964
 Z_POWER_80 = 0.841621
+_MOST_CHANGED = 3000  # places: further on a difference is too small to matter
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,20 @@ def widened(interval: Interval | None, lines: int) -> Interval | None:
     if interval is None or interval.high > interval.low or not lines:
         return interval
     return Interval(interval.low - 3 / lines, interval.high + 3 / lines, interval.level)
+
+
+def wilson(successes: int, trials: int, *, level: float = 0.95) -> Interval | None:
+    """Wilson's score interval of a share: p̃ ± z·√(p̂(1 - p̂)/n + z²/4n²) / (1 + z²/n), p̃ = (p̂ + z²/2n) / (1 + z²/n).
+
+    For independent trials; it stays within 0 to 1 and has a width at 0 % and 100 % too. None without trials.
+    """
+    if not trials:
+        return None
+    z = statistics.NormalDist().inv_cdf((1 + level) / 2)
+    share, grown = successes / trials, 1 + z * z / trials
+    middle = (share + z * z / (2 * trials)) / grown
+    reach = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / grown
+    return Interval(max(0.0, middle - reach), min(1.0, middle + reach), level)
 
 
 def mcnemar(lost: int, gained: int) -> float:
@@ -120,3 +136,21 @@ def lines_to_decide(value: float, interval: Interval | None, threshold: float, l
     standard_error = (interval.high - interval.low) / 2 / Z_95
     needed = lines * ((Z_95 + Z_POWER_80) * standard_error / distance) ** 2
     return max(0, math.ceil(needed) - lines)
+
+
+def places_to_decide(lost: int, gained: int, count: int, *, tests: int = 1, alpha: float = 0.05) -> int | None:
+    """How many more places of a symbol would make its loss or gain significant among `tests` symbols, if lost and
+    gained places go on in the same proportion (McNemar's test, Bonferroni).
+
+    Returns:
+        0 when it is already; None for a tie, and where some thousand changed places would not do.
+    """
+    changed = lost + gained
+    if lost == gained:
+        return None
+    wanted = changed
+    while mcnemar(round(lost * wanted / changed), round(gained * wanted / changed)) * tests >= alpha:
+        wanted += max(1, wanted // 50)
+        if wanted > _MOST_CHANGED:
+            return None
+    return math.ceil(count * wanted / changed) - count

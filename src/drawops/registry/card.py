@@ -14,9 +14,12 @@ def model_card(label: str, tags: Mapping[str, str], card: Mapping[str, Any], rep
     """
     from jinja2 import Environment, StrictUndefined
 
+    from drawops.evaluation.verdicts import verdict_words
     from drawops.resources import registry_dir
 
     source = (registry_dir() / "model_card.md").read_text(encoding="utf-8")
     template = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(source)
     reasons = [r for r in tags.get("gate_reasons", "").split("\n") if r]
-    return template.render(label=label, tags=tags, card=card, report=report, reasons=reasons)
+    judged = tags.get("gate") in ("passed", "failed")
+    words = verdict_words(tags.get("gate") == "passed", reasons, tags.get("gate_name", "")) if judged else "not judged"
+    return template.render(label=label, tags=tags, card=card, report=report, reasons=reasons, words=words)

@@ -14,9 +14,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from drawops.errors import NotFound, SettingsError, did_you_mean
 from drawops.evaluation.results import Estimate, EvaluationReport, SetResult
 from drawops.evaluation.significance import Interval, lines_to_decide
+from drawops.evaluation.verdicts import FAILED, NEXT, PASSED, UNDECIDED
 from drawops.resources import registry_dir
 
 Outcome = Literal["passed", "failed", "undecided"]
+
+
+_LEARN_MORE = (
+    "Learn more: label more drawings of this kind, or train longer (`--set epochs=40`) or on more generated lines "
+    "(`--set generated=2400`); the report shows the lines that are still wrong."
+)
+_FORGET_LESS = (
+    "Forget less: replay more old lines (`--set new_to_old=0.5`: two old ones for each new one), or stay closer to the "
+    "old version (`--set l2_sp=0.01`); the report shows what was lost."
+)
+_LABEL_MORE = "Label more drawings and ingest them, so that more lines of more drawings are in the test split."
 
 
 class _Rule(BaseModel):
@@ -64,14 +76,14 @@ class Reason(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        return f"{'✓' if self.ok else '✗'} {self.text}"
+        return f"{PASSED if self.ok else FAILED}{self.text}"
 
 
 class UndecidedReason(Reason):
     """The data neither passes nor fails the candidate; the text says how much more would decide."""
 
     def __str__(self) -> str:
-        return f"? {self.text}"
+        return f"{UNDECIDED}{self.text}"
 
 
 @dataclass(frozen=True)
@@ -82,10 +94,12 @@ class Verdict:
     reasons: list[Reason]
     undecided: bool = False
     gate: str = ""
+    next_steps: tuple[str, ...] = ()
+    """What to do where it did not pass."""
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able; the reasons as words that begin with ✓, ✗ or ? (undecided)."""
-        reasons = [str(reason) for reason in self.reasons]
+        """JSON-able; the reasons as words that begin with ✓, ✗ or ? (undecided), then what to do next with →."""
+        reasons = [*map(str, self.reasons), *(NEXT + step for step in self.next_steps)]
         return {"gate": self.gate, "passed": self.passed, "undecided": self.undecided, "reasons": reasons}
 
 
@@ -93,6 +107,7 @@ class Verdict:
 class _Finding:
     outcome: Outcome
     text: str
+    advice: str = ""
 
     def reason(self) -> Reason:
         kind = UndecidedReason if self.outcome == "undecided" else Reason
@@ -123,6 +138,7 @@ class Gate(_Rule):
             reasons=[f.reason() for f in findings],
             undecided="undecided" in outcomes and "failed" not in outcomes,
             gate=self.name,
+            next_steps=tuple(dict.fromkeys(f.advice for f in findings if f.advice)),
         )
 
 
@@ -178,7 +194,7 @@ def _judge_drawings(rule: DrawingRule, report: EvaluationReport) -> list[_Findin
         judged, remark = labelled, ""
     elif rule.too_few == "undecided":
         have = f"{_count(count, 'labelled test line')} of {_count(drawings, 'drawing')}"
-        return [_Finding("undecided", f"Undecided: {have}, {wanted}. Add labelled drawings.")]
+        return [_Finding("undecided", f"Undecided: {have}, {wanted}.", _LABEL_MORE)]
     else:
         fallback = report.get("generated")
         have = (
@@ -188,7 +204,8 @@ def _judge_drawings(rule: DrawingRule, report: EvaluationReport) -> list[_Findin
         )
         remark = f"{have} ({wanted}), so generated lines in fonts never trained on are judged. "
         if fallback is None:
-            return [_Finding("undecided", f"Undecided: {have.lower()}, and no generated lines were read.")]
+            text = f"Undecided: {have.lower()}, and no generated lines were read."
+            return [_Finding("undecided", text, "Read generated lines: `--set generated_test_lines=500`.")]
         judged = fallback
     reasons = [_judge_gain(judged, rule.min_gain_points, remark)]
     if rule.min_exact_percent is not None:
@@ -199,6 +216,7 @@ def _judge_drawings(rule: DrawingRule, report: EvaluationReport) -> list[_Findin
                 "passed" if ok else "failed",
                 f"{judged.title}: {exact:.1f} % read exactly, {'at least' if ok else 'less than'} the "
                 f"{rule.min_exact_percent:g} % that the gate wants.",
+                "" if ok else _LEARN_MORE,
             )
         )
     return reasons
@@ -213,7 +231,7 @@ def _judge_gain(judged: SetResult, minimum: float, remark: str) -> _Finding:
     )
     if judged.outcomes["gained"] == judged.outcomes["lost"] == 0 and minimum <= 0:
         return _Finding("passed", f"{seen}. No line changed; the gate asks for no gain.")
-    return _decide(seen, difference, minimum / 100, judged.lines, _asked_gain(minimum))
+    return _decide(seen, judged, minimum / 100, _asked_gain(minimum), _LEARN_MORE)
 
 
 def _asked_gain(minimum: float) -> str:
@@ -229,6 +247,7 @@ def _judge_general(rule: GeneralRule, report: EvaluationReport) -> _Finding:
             "undecided",
             f"Undecided: the general set has {_count(have, 'line')}, the gate wants {rule.min_lines}. "
             f"{rule.min_lines - have} more would let it decide.",
+            f"Read more general lines: `--set general_lines={rule.min_lines}`.",
         )
     difference = judged.exact_difference
     seen = (
@@ -237,32 +256,51 @@ def _judge_general(rule: GeneralRule, report: EvaluationReport) -> _Finding:
         f"{judged.outcomes['gained']} gained, {judged.outcomes['lost']} lost)"
     )
     limit = 0.0 - rule.max_loss_points  # not -0.0
-    return _decide(seen, difference, limit / 100, judged.lines, _asked_gain(limit))
+    return _decide(seen, judged, limit / 100, _asked_gain(limit), _FORGET_LESS)
 
 
-def _decide(seen: str, difference: Estimate, threshold: float, lines: int, asked: str) -> _Finding:
+def _decide(seen: str, judged: SetResult, threshold: float, asked: str, advice_if_missed: str) -> _Finding:
     """Passed when the whole interval is at or above the threshold, failed when it is below, else undecided."""
+    difference, lines = judged.exact_difference, judged.lines
     if difference.low is None or difference.high is None:
         return _Finding(
             "undecided",
-            f"{seen}. Undecided: all lines come from one drawing, so its spread is unknown. Add test drawings.",
+            f"{seen}. Undecided: all lines come from one drawing, so its spread is unknown.",
+            _LABEL_MORE,
         )
     if difference.low >= threshold - 1e-9:
         return _Finding("passed", f"{seen}. The gate asks for {asked}: certain enough.")
     if difference.high < threshold:
-        return _Finding("failed", f"{seen}. The gate asks for {asked}: missed.")
+        return _Finding("failed", f"{seen}. The gate asks for {asked}: missed.", advice_if_missed)
     more = lines_to_decide(difference.value, Interval(difference.low, difference.high), threshold, lines)
     advice = (
         f"About {more:,} more lines of this kind would decide it (with 80 % probability, if the difference stays)."
         if more
         else "The difference lies on the limit; more lines would not decide it."
     )
-    return _Finding("undecided", f"{seen}. The gate asks for {asked}: undecided. {advice}")
+    return _Finding("undecided", f"{seen}. The gate asks for {asked}: undecided. {advice}", _read_more(judged, more))
+
+
+def _read_more(judged: SetResult, more: int | None) -> str:
+    """How to get the lines that would decide."""
+    if not more:
+        return _LEARN_MORE
+    if judged.name == "drawings":
+        return _LABEL_MORE
+    parameter = "general_lines" if judged.name == "general" else "generated_test_lines"
+    return f"Let more lines decide: `--set {parameter}={judged.lines + more}`."
 
 
 def _judge_symbols(rule: SymbolRule, report: EvaluationReport) -> list[_Finding]:
     reasons = []
+    open_cases = []
     for judged in report.sets:
+        open_cases += [
+            f"{s.symbol} ({_percent(s.champion_recall)} → {_percent(s.candidate_recall)} of {s.count}; about {s.more:,} "
+            "more places would decide)"
+            for s in judged.symbols
+            if s.lost > s.gained and s.p >= rule.alpha and s.more and s.symbol not in rule.allowed
+        ]
         lost = [s for s in judged.symbols if s.lost > s.gained and s.p < rule.alpha and s.symbol not in rule.allowed]
         if lost:
             named = ", ".join(
@@ -270,13 +308,19 @@ def _judge_symbols(rule: SymbolRule, report: EvaluationReport) -> list[_Finding]
                 for s in lost[:8]
             )
             more = f" and {len(lost) - 8} more" if len(lost) > 8 else ""
-            reasons.append(_Finding("failed", f"{judged.title}: {_count(len(lost), 'symbol')} lost: {named}{more}."))
+            reasons.append(
+                _Finding("failed", f"{judged.title}: {_count(len(lost), 'symbol')} lost: {named}{more}.", _FORGET_LESS)
+            )
     if not reasons:
         symbols = len({s.symbol for judged in report.sets for s in judged.symbols})
         tested = " and ".join(f"{judged.title.lower()}" for judged in report.sets)
         if not symbols:
             return [_Finding("undecided", "Undecided: no set was read, so no symbol could be compared.")]
-        reasons.append(_Finding("passed", f"No symbol is lost beyond chance: {_count(symbols, 'symbol')} in {tested}."))
+        said = f"No symbol is lost beyond chance: {_count(symbols, 'symbol')} in {tested}."
+        if open_cases:
+            more = f" and {len(open_cases) - 5} more" if len(open_cases) > 5 else ""
+            said += f" Read worse, but within chance: {', '.join(open_cases[:5])}{more}."
+        reasons.append(_Finding("passed", said))
     return reasons
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drawops.errors import InputRefused
+from drawops.evaluation.verdicts import NEXT
 from drawops.ocr.model_files import CARD_NAME, ONNX_NAME, base_recogniser, load_card, onnx_file
 from drawops.registry.artifacts import sha256_of
 from drawops.registry.card import model_card
@@ -124,17 +125,17 @@ def record_registration(registry: "ModelRegistry", label: str, version: "MlflowV
     from drawops.registry.models import BASE_AUTHOR
 
     tags = version.tags
+    said = " ".join(r for r in tags.get("gate_reasons", "").split("\n") if not r.startswith(NEXT))
     gate = f"{GATE} {tags.get('gate_name', '')}".rstrip()
     if label == BASE_LABEL and tags.get("mode") == "base":
         status, who, why = "Deployed", BASE_AUTHOR, "comes with the rapidocr package"
     elif tags.get("gate") == "failed":
-        status, who, why = "Rejected", gate, tags.get("gate_reasons", "").replace("\n", " ") or "did not pass"
+        status, who, why = "Rejected", gate, said or "did not pass"
     else:
-        reasons = tags.get("gate_reasons", "").replace("\n", " ")
         status, who, why = (
             "Pending",
             tags.get("trained_by", ""),
-            f"{gate} {tags.get('gate', 'not judged')}" + (f": {reasons}" if reasons else ""),
+            f"{gate} {tags.get('gate', 'not judged')}" + (f": {said}" if said else ""),
         )
     check(label, "", status, "deployment" if status == "Deployed" else "gate")
     details = {
