@@ -257,3 +257,15 @@ def test_a_line_read_across_a_rule_is_two_values():
     sheet.write("0.13    1:1.5", 1340, 940)
     fields = sheet.fields()
     assert (fields["weight"], fields["scale"]) == ("0.13", "1:1.5")
+
+
+def test_what_stands_in_the_same_table_is_no_dimension():
+    sheet = three_fields()
+    for x, text in ((700, "QTY"), (800, "12"), (900, "25.4")):
+        sheet.cell(x, 860, 100, 60)
+        sheet.write(text, x + 8, 880)
+    sheet.cell(300, 300, 200, 100)  # a part of the drawing
+    sheet.write("200", 340, 340)
+    block = read_title_block(sheet.lines, np.asarray(sheet.picture))
+    texts = {sheet.lines[i].text for i in block.members}
+    assert {"QTY", "12", "25.4"} <= texts and "200" not in texts

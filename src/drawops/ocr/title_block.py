@@ -11,6 +11,7 @@ from drawops.ocr.fillers import filler_in
 from drawops.ocr.title_entries import Entry, entries_of
 from drawops.ocr.title_words import FIELDS, is_gb_label, label_of, label_with_value, looks_like
 
+_MOST_CELLS = 500
 _NEAR = 0.3  # of the page's height: how far the fields of a title block lie apart
 
 
@@ -241,9 +242,22 @@ class _Search:
             return frozenset(own)
         left, top = min(c.left for c in core), min(c.top for c in core)
         right, bottom = max(c.right for c in core), max(c.bottom for c in core)
+        table = self._table([c for c in core if isinstance(c, Cell)])
         between = {
             e.index
             for e in self.entries
-            if e.cell and left <= (e.left + e.right) / 2 <= right and top <= e.middle <= bottom
+            if e.cell
+            and (e.cell.number in table or left <= (e.left + e.right) / 2 <= right and top <= e.middle <= bottom)
         }
         return frozenset(own | between)
+
+    def _table(self, cells: list[Cell]) -> set[int]:
+        """Numbers of the cells that hang together with these: quantities and tolerances of the form beside its fields."""
+        found = {cell.number for cell in cells}
+        while cells and len(found) < _MOST_CELLS:
+            cell = cells.pop()
+            for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+                fresh = [c for c in self.cells.beside(cell, dx, dy) if c.number not in found]
+                found |= {c.number for c in fresh}
+                cells += fresh
+        return found
