@@ -102,6 +102,17 @@ def everything(evaluation):
     )
 
 
+def test_a_drawing_shows_its_dimensions_and_title_block(everything):
+    from drawops.dimensions import parse_dimension
+
+    line = ReadLine(quad=QUAD, before="060H7", after="⌀60H7", dimension=parse_dimension("⌀60H7").to_dict())
+    block = {"name": "轴套", "number": "DW-7", "material": None}
+    drawing = everything.drawings[0].model_copy(update={"lines": [line], "title_block": block})
+    html = render_report(everything.model_copy(update={"drawings": [drawing]}))
+    assert "Dimensions (1)" in html and "diameter 60 H7 mm" in html
+    assert "DW-7" in html and "<span>material</span>" not in html
+
+
 def test_the_report_holds_every_section_with_its_content(everything, tmp_path):
     html = write_report(tmp_path / "报告" / "report.html", everything).read_text(encoding="utf-8")
     for expected in (

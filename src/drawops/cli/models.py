@@ -41,14 +41,18 @@ def list_(as_json: AsJson = False) -> None:
 @model_app.command()
 def show(version: Version, as_json: AsJson = False) -> None:
     """All that is known of a version: parameters of its life, the gate's reasons, metrics, its audit lines."""
+    from drawops.evaluation.verdicts import verdict_words
+
     registry = _registry()
     found = registry.get(version)
     lines = registry.audit.entries(found.label)
     if as_json:
         print_json({**found.to_dict(), "audit": [line.to_dict() for line in lines]})
         return
-    hidden = ("metrics", "gate_reasons")
+    hidden = ("metrics", "gate", "gate_name", "gate_reasons")
     print_table(("", found.label), [(k, _text(v)) for k, v in found.to_dict().items() if k not in hidden and v])
+    if found.gate in ("passed", "failed"):
+        console().print(f"{found.label} {verdict_words(found.gate == 'passed', found.gate_reasons, found.gate_name)}")
     for reason in found.gate_reasons:
         console().print(f"  {reason}", markup=False)
     if found.metrics:

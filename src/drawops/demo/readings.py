@@ -32,7 +32,11 @@ def compared_pages(
             lines = pair_lines(old["lines"], new["lines"], truth.get(number, ()))
             image = picture(drawing.page(number).image)
             size = {"width": new["width"], "height": new["height"]}
-            pages.append(ReadDrawing(name=path.name, page=number, picture=image, lines=lines, **size))
+            pages.append(
+                ReadDrawing(
+                    name=path.name, page=number, picture=image, lines=lines, title_block=new.get("title_block"), **size
+                )
+            )
     return pages
 
 
@@ -54,6 +58,7 @@ def pair_lines(
                 after=line["text"],
                 truth=normalise(label.text) if label else None,
                 source=line["source"],
+                dimension=line.get("dimension"),
             )
         )
     return rows + [ReadLine(quad=line["quad"], before=line["text"], source=line["source"]) for line in rest]

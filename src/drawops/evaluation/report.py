@@ -6,6 +6,7 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from drawops.dimensions.model import describe
 from drawops.evaluation import plots
 from drawops.evaluation.report_data import (
     ApprovalEntry,
@@ -75,6 +76,7 @@ def render_report(data: ReportData) -> str:
         differences=_differences,
         outcome_bar=plots.outcome_bar,
         onto_line=_onto_line,
+        describe=describe,
         quad_points=_quad_points,
         tag_place=_tag_place,
     )

@@ -49,6 +49,7 @@ class ReadLine(_Value):
     after: str | None = None
     truth: str | None = Field(None, description="The label, where there is one.")
     source: str = "ocr"
+    dimension: dict[str, Any] | None = Field(None, description="What the new reading says, see `drawops.dimensions`.")
 
     @property
     def changed(self) -> bool:
@@ -64,6 +65,11 @@ class ReadDrawing(_Value):
     width: int
     height: int
     lines: list[ReadLine]
+    title_block: dict[str, str | None] | None = None
+
+    @property
+    def dimensions(self) -> list[ReadLine]:
+        return [line for line in self.lines if line.dimension]
 
     @property
     def changed(self) -> list[ReadLine]:
