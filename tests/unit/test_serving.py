@@ -114,6 +114,14 @@ def test_a_file_that_is_no_drawing_is_refused_with_its_name(client: TestClient, 
     assert "坏.pdf" in answer.json()["error"]
 
 
+def test_an_address_or_method_that_is_not_there_is_told_in_the_same_shape(client: TestClient) -> None:
+    for answer, status in ((client.get("/v1/lesen"), 404), (client.get("/v1/read"), 405)):
+        assert answer.status_code == status
+        assert set(answer.json()) == {"error"} and "/docs" in answer.json()["error"]
+    described = client.get("/openapi.json").json()
+    assert "HTTPValidationError" not in described["components"]["schemas"]
+
+
 def test_a_filter_that_is_no_json_object_is_refused(client: TestClient, picture: bytes) -> None:
     answer = client.post("/v1/similar", files={"file": ("a.png", picture)}, data={"where": "family=flange"})
     assert answer.status_code == 422

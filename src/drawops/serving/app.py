@@ -12,6 +12,8 @@ from fastapi import Body, FastAPI, File, Form, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from drawops import __version__
 from drawops.errors import Conflict, DrawopsError, ForbiddenTransition, InputRefused, NotFound, Unavailable
@@ -26,6 +28,12 @@ logger = logging.getLogger(__name__)
 
 PREVIEW_PX = 2000
 _STATUS = {InputRefused: 422, NotFound: 404, ForbiddenTransition: 409, Conflict: 409, Unavailable: 503}
+
+
+class Problem(BaseModel):
+    """The shape of every error."""
+
+    error: str = Field(description="What, which, and what next.")
 
 
 def create_app(settings: Settings, *, follow_every_s: float = 2.0) -> FastAPI:
@@ -52,10 +60,12 @@ def create_app(settings: Settings, *, follow_every_s: float = 2.0) -> FastAPI:
         version=__version__,
         description="Reads engineering drawings with the approved model version and finds parts of similar shape.",
         lifespan=lifespan,
+        responses={422: {"model": Problem, "description": "Refused; the error says what, which and what next."}},
     )
     app.state.settings, app.state.slot = settings, slot
     app.add_exception_handler(DrawopsError, _error_answer)
     app.add_exception_handler(RequestValidationError, _invalid_answer)
+    app.add_exception_handler(HTTPException, _http_answer)
     _add_health(app, slot)
     _add_models(app, slot)
     _add_reading(app, settings, slot)
@@ -192,3 +202,10 @@ def _invalid_answer(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
     said = "; ".join(f"{'.'.join(map(str, e['loc'][1:])) or e['loc'][0]}: {e['msg']}" for e in exc.errors())
     return JSONResponse({"error": f"{said}. See /docs for what {request.url.path} takes."}, status_code=422)
+
+
+def _http_answer(request: Request, exc: Exception) -> Response:
+    """No such address, or not with this method."""
+    assert isinstance(exc, HTTPException)
+    said = f"{request.method} {request.url.path}: {exc.detail}. See /docs for what there is."
+    return JSONResponse({"error": said}, status_code=exc.status_code, headers=exc.headers)
