@@ -39,7 +39,7 @@ check: $(STAMP) ## Format, lint, types, unit tests
 
 test-servers: $(STAMP) ## Tests that need servers or a browser (Debian, as root); a skip is a failure
 	@infra/ci/install-test-tools
-	@DRAWOPS_REQUIRE=$${DRAWOPS_REQUIRE:-browser$(if $(wildcard ../shared/opensearch),$(comma)opensearch)} $(BIN)/python -m pytest -q -m server
+	@DRAWOPS_REQUIRE=$${DRAWOPS_REQUIRE:-browser,postgresql$(if $(wildcard ../shared/opensearch),$(comma)opensearch)$(if $(wildcard ../shared/minio),$(comma)minio)} $(BIN)/python -m pytest -q -m server
 
 compile: $(STAMP) ## Compile the pipelines into src/drawops/packages
 	@$(BIN)/python -m pipelines

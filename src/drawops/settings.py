@@ -1,7 +1,7 @@
 """Every address, credential and switch; the only module that reads the environment.
 
 The home (DRAWOPS_HOME) holds all state. Settings come from the environment (`DRAWOPS_*`) and, below it,
-from `<home>/drawops.toml`.
+from `<home>/drawops.toml`. `DRAWOPS_X_FILE` names a file that holds the value of `DRAWOPS_X`: a mounted secret.
 """
 
 import os
@@ -25,8 +25,15 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
     home: Path
-    objects: str = Field("", description="Object store: file:///… (default: <home>/objects) or s3://bucket/prefix.")
-    mlflow: str = Field("", description="MLflow tracking and registry URI (default: SQLite in the home).")
+    objects: str = Field(
+        "", description="Object store: file:///… (default: <home>/objects) or s3://bucket/prefix?endpoint=http://…."
+    )
+    mlflow: str = Field("", description="MLflow: postgresql://… or http://… (default: SQLite in the home).")
+    mlflow_user: str = Field("", description="Account of DrawOps itself on an MLflow server with sign-in.")
+    mlflow_password: str = Field("", repr=False, description="Its password.")
+    sign_in: bool = Field(
+        False, description="People sign in to the MLflow UI; a name typed into a tag decides nothing."
+    )
     index: str = Field("", description="Shape index: sqlite:///… (default: <home>/shapes.db) or opensearch://….")
     records: str = Field("", description="SQLAlchemy URL of the reading records (default: SQLite in the home).")
     model_name: str = Field("drawing-ocr", description="Name of the registered model in MLflow.")
@@ -36,6 +43,7 @@ class Settings(BaseModel):
     listen: str = Field("127.0.0.1:8080", description="host:port on which `drawops serve` listens.")
     threads: int = Field(0, ge=0, description="Inference threads; 0 lets the runtime choose.")
     engine: Literal["onnxruntime", "openvino"] = Field("onnxruntime", description="What executes the models.")
+    hook_secret: str = Field("", repr=False, description="Secret of the webhooks from MLflow and the object store.")
     image: str = Field("drawops/trainer:0.1.0", description="Image of pipeline steps on a cluster; a fixed tag.")
     user: str = Field("", description="Who is recorded as caller; default: the login name.")
 
@@ -45,7 +53,7 @@ class Settings(BaseModel):
 
     @property
     def mlflow_uri(self) -> str:
-        return self.mlflow or f"sqlite:///{self.home / 'mlflow.db'}"
+        return _sqlalchemy(self.mlflow) or f"sqlite:///{self.home / 'mlflow.db'}"
 
     @property
     def index_url(self) -> str:
@@ -53,7 +61,7 @@ class Settings(BaseModel):
 
     @property
     def records_url(self) -> str:
-        return self.records or f"sqlite:///{self.home / 'records.db'}"
+        return _sqlalchemy(self.records) or f"sqlite:///{self.home / 'records.db'}"
 
     @property
     def audit_path(self) -> Path:
@@ -105,6 +113,8 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
             or _is_service_link(variable, value)
         ):
             continue
+        if name.removesuffix("_file") in known - {name}:
+            name, value = name.removesuffix("_file"), _secret(variable, value)
         if name not in known:
             raise SettingsError(
                 f"Unknown setting {variable}. {did_you_mean(variable, (ENV_PREFIX + k.upper() for k in known))}"
@@ -136,6 +146,19 @@ def child_environment(settings: Settings) -> dict[str, str]:
         f"{ENV_PREFIX}{k.upper()}": str(v) for k, v in settings.model_dump(exclude_defaults=True).items() if k != "home"
     }
     return {**os.environ, **values, "DRAWOPS_HOME": str(settings.home)}
+
+
+def _secret(variable: str, file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise SettingsError(f"Setting {variable}: can't read '{file}': {exc.strerror}.") from exc
+
+
+def _sqlalchemy(url: str) -> str:
+    """postgresql://… names the driver that DrawOps installs; SQLAlchemy alone would look for another one."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg2://{rest}" if scheme in ("postgresql", "postgres") else url
 
 
 def _is_service_link(variable: str, value: str) -> bool:

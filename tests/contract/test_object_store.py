@@ -1,12 +1,17 @@
 """The ObjectStore contract: what the protocol's docstrings promise, for every backend. A backend is one fixture."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drawops.errors import InputRefused, NotFound, SettingsError
+from drawops.errors import InputRefused, NotFound, SettingsError, Unavailable
 from drawops.storage import LocalObjectStore, ObjectStore, open_store
+from drawops.storage.bucket import init_bucket
+from drawops.storage.s3 import PART_BYTES, S3ObjectStore
+from tests.servers import minio
 
 
 class ObjectStoreContract:
@@ -122,3 +127,166 @@ class TestLocalObjectStore(ObjectStoreContract):
     def test_an_unknown_scheme_is_named(self) -> None:
         with pytest.raises(SettingsError, match="ftp"):
             open_store("ftp://host/x")
+
+
+class S3Contract(ObjectStoreContract):
+    """What a store in a bucket promises beyond the contract, for every server that speaks S3."""
+
+    @pytest.fixture
+    def server(self) -> str:
+        """The server's endpoint."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "drawops")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "drawops-secret")
+        bucket = f"b{abs(hash(tmp_path)):x}"
+        store = open_store(f"s3://{bucket}/工厂 1/objects?endpoint={server}")
+        assert isinstance(store, S3ObjectStore)
+        store.address.client().create_bucket(Bucket=bucket)
+        return store
+
+    def test_a_large_object_goes_up_in_parts_and_comes_back(self, store: S3ObjectStore, tmp_path: Path) -> None:
+        source = large_file(tmp_path)
+        assert store.put("raw/large", source, if_absent=True) is True
+        assert store.put("raw/large", source, if_absent=True) is False
+        assert store.get("raw/large") == source.read_bytes()
+        assert unfinished(store) == []
+
+    def test_an_interrupted_upload_goes_on_with_the_parts_that_are_there(
+        self, store: S3ObjectStore, tmp_path: Path
+    ) -> None:
+        source, sent = large_file(tmp_path), []
+
+        def count(params: dict[str, Any], **_: Any) -> None:
+            sent.append(params["PartNumber"])
+            if sent == [1, 2]:
+                raise KeyboardInterrupt
+
+        events = store.address.client().meta.events
+        events.register("before-parameter-build.s3.UploadPart", count)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                store.put("raw/large", source)
+            assert store.head("raw/large") is None
+            store.put("raw/large", source)
+        finally:
+            events.unregister("before-parameter-build.s3.UploadPart", count)
+        assert sent == [1, 2, 2, 3]
+        assert store.get("raw/large") == source.read_bytes()
+
+    def test_parts_of_other_content_are_not_mixed_in(self, store: S3ObjectStore, tmp_path: Path) -> None:
+        s3, bucket = store.address.client(), store.address.bucket
+        name = f"{store.address.prefix}raw/large"
+        upload = s3.create_multipart_upload(Bucket=bucket, Key=name)["UploadId"]
+        s3.upload_part(Bucket=bucket, Key=name, UploadId=upload, PartNumber=1, Body=b"x" * PART_BYTES)
+        source = large_file(tmp_path)
+        store.put("raw/large", source)
+        assert store.get("raw/large") == source.read_bytes()
+
+    def test_a_stream_can_be_read_from_anywhere(self, store: S3ObjectStore) -> None:
+        store.put("a", bytes(range(200)))
+        with store.open("a") as stream:
+            stream.seek(-5, 2)
+            assert stream.read() == bytes(range(195, 200))
+            stream.seek(10)
+            assert stream.read(2) == bytes([10, 11])
+
+    def test_a_download_that_breaks_off_goes_on_behind_the_last_byte(
+        self, store: S3ObjectStore, tmp_path: Path
+    ) -> None:
+        source = large_file(tmp_path)
+        store.put("raw/large", source)
+        with store.open("raw/large") as stream:
+            start = stream.read(1_000_000)
+            stream.raw._body._raw_stream.close()  # the connection is gone
+            assert start + stream.read() == source.read_bytes()
+
+    def test_other_prefixes_of_the_bucket_are_not_seen(self, store: S3ObjectStore) -> None:
+        store.address.client().put_object(Bucket=store.address.bucket, Key="foreign", Body=b"-")
+        store.put("a", b"-")
+        assert [info.key for info in store.scan()] == ["a"]
+
+    def test_more_objects_than_a_page_holds_are_all_found(self, store: S3ObjectStore) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        keys = [f"many/{n:04}" for n in range(1005)]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda key: store.put(key, b"-"), keys))
+        assert [info.key for info in store.scan("many/")] == keys
+
+    def test_storage_init_makes_a_bucket_that_keeps_old_versions_and_may_be_run_again(
+        self, store: S3ObjectStore, server: str
+    ) -> None:
+        s3, bucket = store.address.client(), f"{store.address.bucket}-new"
+        url = f"s3://{bucket}/工厂?endpoint={server}"
+        assert init_bucket(url).made is True
+        again = init_bucket(url, keep_old_days=30)
+        assert (again.made, again.versioning, again.inbox) == (False, "Enabled", f"s3://{bucket}/工厂/inbox/")
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+        assert [r["NoncurrentVersionExpiration"]["NoncurrentDays"] for r in rules if "Noncurrent" in str(r)] == [30]
+        new = open_store(url)
+        new.put("a", b"first")
+        new.put("a", b"second")
+        new.delete("a")
+        kept = s3.list_object_versions(Bucket=bucket, Prefix="工厂/a")["Versions"]
+        bodies = {s3.get_object(Bucket=bucket, Key=v["Key"], VersionId=v["VersionId"])["Body"].read() for v in kept}
+        assert bodies == {b"first", b"second"}
+
+    def test_a_bucket_that_is_not_there_is_named_with_what_to_do(self, store: S3ObjectStore, server: str) -> None:
+        with pytest.raises(Unavailable, match=r"'nothing-here'.*drawops storage init"):
+            open_store(f"s3://nothing-here?endpoint={server}").put("a", b"-")
+
+
+def large_file(folder: Path) -> Path:
+    """Two parts and a bit, every part another."""
+    path = folder / "large.bin"
+    path.write_bytes(b"".join(bytes([n]) * PART_BYTES for n in (1, 2)) + b"end")
+    return path
+
+
+def unfinished(store: S3ObjectStore) -> list[Any]:
+    return store.address.client().list_multipart_uploads(Bucket=store.address.bucket).get("Uploads", [])
+
+
+class TestOnMoto(S3Contract):
+    @pytest.fixture(scope="class")
+    def server(self) -> Iterator[str]:
+        from moto.server import ThreadedMotoServer
+
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        yield "http://{}:{}".format(*server.get_host_and_port())
+        server.stop()
+
+
+@pytest.mark.server
+class TestOnMinio(S3Contract):
+    @pytest.fixture(scope="class")
+    def server(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+        with minio.running(tmp_path_factory.mktemp("minio")) as running:
+            yield running.endpoint
+
+    def test_a_wrong_password_is_told(self, store: S3ObjectStore, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        from drawops.storage.s3 import _client
+
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+        _client.cache_clear()
+        with pytest.raises(Unavailable, match="SignatureDoesNotMatch"):
+            list(store.scan())
+        _client.cache_clear()
+
+
+def test_an_object_store_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "drawops")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "drawops-secret")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(Unavailable, match=r"s3://drawings/ at http://127\.0\.0\.1:9 does not answer"):
+        open_store("s3://drawings?endpoint=http://127.0.0.1:9").get("a")
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///prefix", "s3://key:secret@bucket", "s3://bucket?endpiont=http://x"])
+def test_a_wrong_s3_address_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"s3://bucket|Did you mean 'endpoint'"):
+        open_store(url)

@@ -62,3 +62,20 @@ def test_a_child_process_finds_the_same_settings(tmp_path: Path, monkeypatch: py
     for name, value in child_environment(settings).items():
         monkeypatch.setenv(name, value)
     assert load_settings() == settings
+
+
+def test_a_secret_is_read_from_the_file_that_a_variable_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("s3cret\n", encoding="utf-8")
+    monkeypatch.setenv("DRAWOPS_MLFLOW_PASSWORD_FILE", str(tmp_path / "secret"))
+    settings = load_settings(tmp_path)
+    assert settings.mlflow_password == "s3cret"
+    assert "s3cret" not in repr(settings)
+    monkeypatch.setenv("DRAWOPS_MLFLOW_PASSWORD_FILE", str(tmp_path / "missing"))
+    with pytest.raises(SettingsError, match="DRAWOPS_MLFLOW_PASSWORD_FILE"):
+        load_settings(tmp_path)
+
+
+def test_a_postgresql_address_names_the_driver_that_is_installed(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, mlflow="postgresql://u:p@db/mlflow", records="postgres://u:p@db/records")
+    assert settings.mlflow_uri == "postgresql+psycopg2://u:p@db/mlflow"
+    assert settings.records_url == "postgresql+psycopg2://u:p@db/records"

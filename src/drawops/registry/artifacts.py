@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drawops.errors import NotFound
+from drawops.errors import InputRefused, NotFound
 from drawops.ocr.model_files import ONNX_NAME
 from drawops.registry.audit import write_whole
 from drawops.registry.tracking import local_path
@@ -23,8 +23,7 @@ def fetch(registry: "ModelRegistry", label: str) -> Path:
     known = _remembered(pointer, registry.settings.mlflow_uri)
     if known and (known / ONNX_NAME).is_file():
         return known
-    version = registry._find(label)
-    path = local_path(version.source or "") or _download(registry, label, folder)
+    path = local_path(registry._find(label).source or "") or _download(registry, label, folder)
     if not (path / ONNX_NAME).is_file():
         raise NotFound(f"The files of {label} are gone: no {ONNX_NAME} in {path}.", what=label)
     remembered = {"path": str(path), "mlflow": registry.settings.mlflow_uri}
@@ -41,6 +40,7 @@ def _remembered(pointer: Path, mlflow_uri: str) -> Path | None:
 
 
 def _download(registry: "ModelRegistry", label: str, folder: Path) -> Path:
+    from botocore.exceptions import BotoCoreError, ClientError
     from mlflow.exceptions import MlflowException
 
     version = registry._find(label)
@@ -49,8 +49,15 @@ def _download(registry: "ModelRegistry", label: str, folder: Path) -> Path:
     partial.mkdir(parents=True)
     try:
         downloaded = Path(registry.client.download_artifacts(version.run_id or "", "model", str(partial)))
-    except (MlflowException, OSError) as exc:
+    except (MlflowException, OSError, BotoCoreError, ClientError) as exc:
         raise NotFound(f"Can't fetch the files of {label} from {version.source}: {exc}", what=label) from exc
+    first = registry.standing().registration.get(label)
+    registered = (first.details if first else version.tags).get("sha256", "")
+    if registered and (downloaded / ONNX_NAME).is_file() and sha256_of(downloaded / ONNX_NAME) != registered:
+        raise InputRefused(
+            f"the model file of {label}",
+            f"is not the one that was registered: its sha256 differs ({version.source}). It is not used.",
+        )
     shutil.rmtree(folder, ignore_errors=True)
     downloaded.rename(folder)
     shutil.rmtree(partial, ignore_errors=True)

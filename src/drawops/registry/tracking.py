@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
+    from drawops.storage.s3 import S3Address
+
 EXPERIMENT = "drawops"
 
 
@@ -30,14 +32,40 @@ def open_client(settings: Settings) -> "MlflowClient":
     from sqlalchemy.exc import SQLAlchemyError
 
     settings.home.mkdir(parents=True, exist_ok=True)
+    os.environ.update(mlflow_environment(settings))
     uri = settings.mlflow_uri
     try:
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.get_experiment_by_name(EXPERIMENT)
     except (MlflowException, SQLAlchemyError, OSError) as exc:
         reason = str(getattr(exc, "orig", None) or exc).strip().rstrip(".")
-        raise Unavailable(f"MLflow at {uri} does not answer: {reason}. Check DRAWOPS_MLFLOW.") from exc
+        raise Unavailable(f"MLflow at {_safe(uri)} does not answer: {reason}. Check DRAWOPS_MLFLOW.") from exc
     return client
+
+
+def mlflow_environment(settings: Settings) -> dict[str, str]:
+    """What MLflow reads from the environment only: who signs in, and where S3 is."""
+    values = {}
+    if settings.mlflow_user:
+        values = {
+            "MLFLOW_TRACKING_USERNAME": settings.mlflow_user,
+            "MLFLOW_TRACKING_PASSWORD": settings.mlflow_password,
+        }
+    if (objects := _s3_objects(settings)) and objects.endpoint:
+        values["MLFLOW_S3_ENDPOINT_URL"] = objects.endpoint
+    return values
+
+
+def _s3_objects(settings: Settings) -> "S3Address | None":
+    from drawops.storage.s3 import S3Address
+
+    return S3Address.parse(settings.objects_url) if settings.objects_url.startswith("s3:") else None
+
+
+def _safe(uri: str) -> str:
+    """Without its password."""
+    parts = urlparse(uri)
+    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
 
 
 def quieten() -> None:
@@ -56,8 +84,11 @@ def quieten() -> None:
 
 
 def artifact_root(settings: Settings) -> str | None:
-    """Where artifacts go: the home for a database MLflow, the server's own choice otherwise."""
-    return None if settings.mlflow_uri.startswith("http") else (settings.home / "mlartifacts").as_uri()
+    """Where artifacts go: beside the objects for a database MLflow, the server's own choice otherwise."""
+    if settings.mlflow_uri.startswith("http"):
+        return None
+    objects = _s3_objects(settings)
+    return objects.under("mlartifacts") if objects else (settings.home / "mlartifacts").as_uri()
 
 
 def experiment_id(client: "MlflowClient", settings: Settings) -> str:

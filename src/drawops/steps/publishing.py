@@ -86,7 +86,9 @@ def _write_out(drawings: Iterable["DatasetDrawing"], folder: Path, settings: Set
             if (local := store.local_path(drawing.key)) is not None:
                 file.symlink_to(local)
             else:
-                file.write_bytes(store.get(drawing.key))
+                partial = file.with_name(f".{file.name}.partial")
+                partial.write_bytes(store.get(drawing.key))
+                partial.replace(file)
         with (file.parent / "parts.csv").open("w", encoding="utf-8", newline="") as stream:
             csv.writer(stream).writerows([("file", "family", "dataset"), (file.name, drawing.family, dataset)])
         files.append(file)

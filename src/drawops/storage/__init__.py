@@ -1,4 +1,4 @@
-"""Where bytes live: `open_store("file:///…")`; the address picks the backend."""
+"""Where bytes live: `open_store("file:///…")` or `open_store("s3://bucket/prefix")`; the address picks the backend."""
 
 from drawops.storage.local import LocalObjectStore
 from drawops.storage.protocol import ObjectInfo, ObjectStore, check_key
@@ -20,4 +20,8 @@ def open_store(url: str) -> ObjectStore:
     parsed = urlparse(url)
     if parsed.scheme == "file":
         return LocalObjectStore(Path(unquote(parsed.path)))
-    raise SettingsError(f"Object store '{url}': unknown scheme '{parsed.scheme}'. Use file:///folder.")
+    if parsed.scheme == "s3":
+        from drawops.storage.s3 import S3Address, S3ObjectStore
+
+        return S3ObjectStore(S3Address.parse(url))
+    raise SettingsError(f"Object store '{url}': unknown scheme '{parsed.scheme}'. Use file:///folder or s3://bucket.")
