@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 2
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check test-servers compile constraints clean
+.PHONY: help install demo test check test-servers compile base-model constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,8 +44,11 @@ test-servers: $(STAMP) ## Tests that need servers or a browser (Debian, as root)
 compile: $(STAMP) ## Compile the pipelines into src/drawops/packages
 	@$(BIN)/python -m pipelines
 
+base-model: $(STAMP) ## Make the recogniser that DrawOps comes with again (half an hour; goes on where it was)
+	@$(BIN)/python -m drawops.training.drawing_model .base-model
+
 constraints: ## Freeze what a fresh install resolves to
 	@$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | grep -v '^drawops' > constraints.txt
 
 clean: ## Remove the virtual environment and caches (never a home)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist
+	rm -rf $(VENV) .base-model .pytest_cache .mypy_cache .ruff_cache dist
