@@ -6,6 +6,7 @@
   x SettingsError           a wrong setting or training parameter
   x Conflict                it exists already, is locked, or changed meanwhile
   x ForbiddenTransition     an approval step the registry does not allow
+  x NotAllowed              who asks could not prove that he may
   x GateFailed              the candidate did not pass its gate (carries `reasons`)
   x StepFailed              a pipeline step failed (carries `step`, `cause`)
   x Unavailable             a server did not answer
@@ -45,6 +46,10 @@ class Conflict(DrawopsError):
 
 
 class ForbiddenTransition(DrawopsError):
+    pass
+
+
+class NotAllowed(DrawopsError):
     pass
 
 

@@ -162,9 +162,12 @@ def audit(
 @registry_app.command()
 def ui(
     port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.")] = 5000,
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine need DRAWOPS_SIGN_IN.")] = (
+        "127.0.0.1"
+    ),
     as_json: AsJson = False,
 ) -> None:
-    """Open the MLflow UI of this home until Ctrl-C, and say how to decide on a version there."""
+    """Run the MLflow server of this home until Ctrl-C, and say how to decide on a version in its UI."""
     import signal
     import sys
 
@@ -176,13 +179,51 @@ def ui(
         _print_ui(page_of(settings, settings.mlflow_uri), how_to_decide(settings), as_json)
         return
     say("starting the MLflow UI …")
-    with mlflow_ui(settings, port) as (address, process):
+    with mlflow_ui(settings, port, host) as (address, process):
         _print_ui(page_of(settings, address), how_to_decide(settings), as_json)
         say("stop with Ctrl-C")
         try:
             process.wait()
         except KeyboardInterrupt:
             say("stopped")
+
+
+@registry_app.command()
+def webhook(
+    server: Annotated[str, typer.Argument(help="Base URL of a DrawOps server, as MLflow reaches it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let MLflow wake the watcher of a DrawOps server at every change, signed with DRAWOPS_HOOK_SECRET."""
+    from drawops.registry.webhook import set_webhook
+
+    url = set_webhook(_registry(), server)
+    print_json({"url": url}) if as_json else print(f"MLflow tells {url}")
+
+
+@registry_app.command()
+def account(
+    name: Annotated[str, typer.Argument(help="Name to sign in with; it stands in the audit record.")],
+    role: Annotated[str, typer.Option(help="approver: may decide on versions; reader: may look.")] = "approver",
+    password_file: Annotated[str, typer.Option(help="File that holds the password; default: ask for it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make an account for the MLflow UI of this home, or change its password and role."""
+    from pathlib import Path
+
+    from drawops.errors import InputRefused
+    from drawops.registry.accounts import set_account
+
+    if role not in ("approver", "reader"):
+        raise InputRefused(f"role '{role}'", "must be approver or reader")
+    if password_file:
+        password = Path(password_file).read_text(encoding="utf-8").strip()
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    set_account(_registry().settings, name, password, role)  # type: ignore[arg-type]
+    if as_json:
+        print_json({"account": name, "role": role})
+    else:
+        print(f"{name} can sign in as {role}")
 
 
 def lineage(

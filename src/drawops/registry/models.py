@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from drawops.errors import Conflict, ForbiddenTransition, InputRefused, NotFound, did_you_mean
 from drawops.registry.audit import AuditEntry, AuditLog
 from drawops.registry.standing import ALIASES, Standing, history, standing
-from drawops.registry.states import Actor, Status, check
+from drawops.registry.states import Actor, Status, check, check_other_person
 from drawops.registry.versions import BASE_LABEL, ModelVersion, by_label, parse_label
 from drawops.settings import Settings
 
@@ -185,13 +185,30 @@ class ModelRegistry:
 
         Raises:
             InputRefused: no name or no reason.
-            ForbiddenTransition: the version is not Pending.
+            ForbiddenTransition: the version is not Pending, or (where people sign in) it is the approver's own.
         """
         return self._move(name, "Approved", "person", "approve", by, why, source)
 
     def reject(self, name: str, by: str, why: str, *, source: str = "cli") -> ModelVersion:
         """A person's rejection. Raises as `approve` does."""
         return self._move(name, "Rejected", "person", "reject", by, why, source)
+
+    def decide(self, name: str, wish: str, by: str, why: str, *, source: str) -> ModelVersion:
+        """Approve or reject, by the word that stands in `approval_status`. Raises as `approve` does."""
+        if wish == "Approved":
+            return self.approve(name, by, why, source=source)
+        if wish == "Rejected":
+            return self.reject(name, by, why, source=source)
+        label = self.resolve(name)
+        check(label, self.status(label), wish, "person")
+        raise AssertionError("a person sets Approved or Rejected only")
+
+    def refuse(self, name: str, wish: str, by: str, why: str, *, source: str) -> None:
+        """Record that somebody wished for what the rules forbid; the version's page shows it too."""
+        label = self.resolve(name)
+        with self.locked():
+            self.audit.append(by, "refused", label, self.status(label), wish, why, source=source)
+            self.reconcile()
 
     def check_deployable(self, name: str) -> ModelVersion:
         """Raises ForbiddenTransition unless the version is approved, serves, or has served."""
@@ -332,6 +349,8 @@ class ModelRegistry:
                     f"Use the home that registered it (DRAWOPS_HOME)."
                 )
             check(label, status, to, actor)
+            if to == "Approved" and self.settings.sign_in:
+                check_other_person(self.standing().registration[label], by)
             self.audit.append(by, action, label, status, to, why, source=source, details=details)
             self.reconcile()
         logger.info("%s: %s -> %s by %s", label, status, to, by)

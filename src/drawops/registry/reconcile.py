@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 NOBODY = "unknown (MLflow UI)"
 UI = "mlflow-ui"
+SIGNED_IN = "mlflow-sign-in"
+"""The source of a decision whose author MLflow has signed in; one of source UI was typed."""
 _DECISION_TAGS = ("approved_by", "approval_reason", "approved_at")
 
 
@@ -72,6 +74,8 @@ def _take_over(registry: "ModelRegistry", label: str, version: "MlflowVersion") 
     if decided and (by, why) == (decided.who, decided.why):
         by = why = ""  # what stands there is the decision before
     problem = _problem(label, last.status, seen, by, why)
+    if registry.settings.sign_in and not problem:
+        problem = "only a person who is signed in decides (DRAWOPS_SIGN_IN); this change came around the sign-in."
     if problem:
         _refuse(registry, label, last.status, seen, by or NOBODY, problem)
     else:

@@ -1,8 +1,9 @@
-"""What was read: every reading by CLI or API, in one SQL table (SQLite in the home by default)."""
+"""What was read, and what arrived: every reading by CLI or API and every new object that a bucket told of, in two SQL
+tables (SQLite in the home by default)."""
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import JSON, Column, DateTime, Engine, Integer, MetaData, String, Table, create_engine, event, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    select,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -29,6 +43,16 @@ _READINGS = Table(
     Column("caller", String(256), nullable=False),
     Column("source", String(16), nullable=False),
     Column("pages", JSON, nullable=False),
+)
+_ARRIVALS = Table(
+    "arrivals",
+    _METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("time", DateTime(timezone=True), nullable=False),
+    Column("bucket", String(255), nullable=False),
+    Column("key", String(1024), nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sequencer", String(64), nullable=False),
 )
 _PAGE_FIELDS = ("page", "width", "height", "dpi", "title_block", "lines")
 
@@ -58,6 +82,18 @@ class StoredReading:
     def reading(self) -> dict[str, Any]:
         """As `drawops read --format json` printed it, with its id."""
         return {"file": self.name, "model": self.model, "pages": self.pages, "reading_id": self.id}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A new object in a bucket. `time` is when we heard of it: UTC, ISO 8601."""
+
+    id: int
+    time: str
+    bucket: str
+    key: str
+    size_bytes: int
+    sequencer: str
 
 
 class Records:
@@ -116,6 +152,27 @@ class Records:
         with self._answering() as connection:
             return sorted(connection.execute(select(_READINGS.c.name).distinct()).scalars())
 
+    def add_arrivals(self, arrived: Sequence[Mapping[str, Any]]) -> int:
+        """Keep new objects: {"bucket", "key", "size_bytes", "sequencer"}. One told twice is kept once.
+
+        Returns how many were new.
+        """
+        table, new = _ARRIVALS.c, 0
+        with self._answering() as connection:
+            for one in arrived:
+                same = (table.bucket == one["bucket"]) & (table.key == one["key"])
+                same &= table.sequencer == one["sequencer"]
+                if connection.execute(select(table.id).where(same)).first() is None:
+                    connection.execute(_ARRIVALS.insert().values({**one, "time": datetime.now(UTC)}))
+                    new += 1
+        return new
+
+    def arrivals(self, *, after: int = 0) -> list[Arrival]:
+        """New objects whose id is above `after`, oldest first."""
+        with self._answering() as connection:
+            rows = connection.execute(select(_ARRIVALS).where(_ARRIVALS.c.id > after).order_by(_ARRIVALS.c.id))
+            return [Arrival(**{**row, "time": _utc_text(row["time"])}) for row in rows.mappings()]
+
     def _select(self, condition: Any) -> list[StoredReading]:
         with self._answering() as connection:
             rows = connection.execute(select(_READINGS).where(condition).order_by(_READINGS.c.id)).mappings()
@@ -148,17 +205,17 @@ def _engine(url: str) -> Engine:
     try:
         _METADATA.create_all(engine)
     except SQLAlchemyError as exc:
-        if not _has_table(engine):  # two processes may make it at the same time
+        if not _has_tables(engine):  # two processes may make it at the same time
             reason = str(getattr(exc, "orig", None) or exc)
             raise Unavailable(f"The records at {_safe(url)} don't answer: {reason}. Check DRAWOPS_RECORDS.") from exc
     return engine
 
 
-def _has_table(engine: Engine) -> bool:
+def _has_tables(engine: Engine) -> bool:
     from sqlalchemy import inspect
 
     try:
-        return inspect(engine).has_table(_READINGS.name)
+        return all(inspect(engine).has_table(name) for name in _METADATA.tables)
     except SQLAlchemyError:
         return False
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from drawops.errors import ForbiddenTransition
+from drawops.registry.audit import AuditEntry
 
 Status = Literal["Pending", "Approved", "Rejected", "Deployed", "Archived"]
 Actor = Literal["gate", "person", "deployment"]
@@ -44,6 +45,14 @@ def check(label: str, from_: str, to: str, actor: Actor) -> None:
     else:
         reason = f"{from_ or 'nothing'} -> {to} is not allowed"
     raise ForbiddenTransition(f"{label} {state} and can't become {to}: {reason}. {_possible(from_)}")
+
+
+def check_other_person(registration: AuditEntry, by: str) -> None:
+    """Raise ForbiddenTransition when who approves also trained the version."""
+    if by.strip().casefold() == str(registration.details.get("trained_by", "")).strip().casefold():
+        raise ForbiddenTransition(
+            f"{registration.subject} was trained by {by}, who can't approve it too. Ask somebody else to judge it."
+        )
 
 
 def _possible(from_: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from drawops.errors import DrawopsError, StepFailed, Unavailable
 from drawops.registry.audit import AuditEntry, AuditLog
 from drawops.registry.models import ModelRegistry, deployment
-from drawops.registry.reconcile import UI
+from drawops.registry.reconcile import SIGNED_IN, UI
 from drawops.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 INTERVAL_S = 2.0
 LONGEST_PAUSE_S = 30.0
 ATTEMPTS = 3
+_BREATH_S = 0.25
 
 OnApproved = Callable[[str, str, str], Any]
 """(label, by, why): deploys an approved version."""
@@ -30,14 +32,21 @@ class Watcher:
             A version whose deployment was interrupted is deployed by the next watcher; one whose deployment
             failed stays Approved, with the cause in the audit record and on the version page.
         interval_s: seconds between two looks.
+        wake: set by whoever knows that there is something to see: the next look is now.
     """
 
     def __init__(
-        self, settings: Settings, on_approved: OnApproved | None = None, *, interval_s: float = INTERVAL_S
+        self,
+        settings: Settings,
+        on_approved: OnApproved | None = None,
+        *,
+        interval_s: float = INTERVAL_S,
+        wake: threading.Event | None = None,
     ) -> None:
         self.settings = settings
         self.on_approved = on_approved
         self.interval_s = interval_s
+        self.wake = wake or threading.Event()
         self._registry: ModelRegistry | None = None
         self._attempts: Counter[str] = Counter()
 
@@ -69,7 +78,7 @@ class Watcher:
                     while not stop.is_set():
                         self.poll()
                         failures, told = 0, _tell(audit, told, on_entry)
-                        stop.wait(self.interval_s)
+                        self._pause(stop, self.interval_s)
             except Timeout:  # another one works
                 told = len(audit.entries())
             except Exception as exc:  # MLflow or its database is away for a while
@@ -79,14 +88,22 @@ class Watcher:
                 logger.log(level, "the registry does not answer, trying again: %s", exc)
                 told = _tell(audit, told, on_entry)
                 pause = min(self.interval_s * 2**failures, LONGEST_PAUSE_S)
-            stop.wait(pause)
+            self._pause(stop, pause)
+
+    def _pause(self, stop: threading.Event, seconds: float) -> None:
+        """Until the next look is due, somebody wakes us or it ends."""
+        end = time.monotonic() + seconds
+        while not stop.is_set() and (left := end - time.monotonic()) > 0:
+            if self.wake.wait(min(left, _BREATH_S)):
+                self.wake.clear()
+                return
 
     @staticmethod
     def _waiting(registry: ModelRegistry) -> list[AuditEntry]:
         """Approvals of the MLflow UI that nobody has acted on yet."""
         now = registry.standing()
         last = [now.last[label] for label, status in now.status.items() if status == "Approved"]
-        return [entry for entry in last if entry.action == "approve" and entry.source == UI]
+        return [entry for entry in last if entry.action == "approve" and entry.source in (UI, SIGNED_IN)]
 
     def _deploy(self, registry: ModelRegistry, entry: AuditEntry, on_approved: OnApproved) -> None:
         label = entry.subject
@@ -112,10 +129,13 @@ def _tell(audit: AuditLog, told: int, on_entry: Callable[[AuditEntry], None] | N
 
 
 def watch_and_deploy(
-    settings: Settings, stop: threading.Event, on_entry: Callable[[AuditEntry], None] | None = None
+    settings: Settings,
+    stop: threading.Event,
+    on_entry: Callable[[AuditEntry], None] | None = None,
+    wake: threading.Event | None = None,
 ) -> None:
     """Watch until `stop` is set and deploy what is approved in the MLflow UI."""
-    _deploying_watcher(settings).run(stop, on_entry)
+    _deploying_watcher(settings, wake).run(stop, on_entry)
 
 
 def watch_once(settings: Settings) -> Sequence[AuditEntry]:
@@ -123,8 +143,8 @@ def watch_once(settings: Settings) -> Sequence[AuditEntry]:
     return _deploying_watcher(settings).poll()
 
 
-def _deploying_watcher(settings: Settings) -> Watcher:
+def _deploying_watcher(settings: Settings, wake: threading.Event | None = None) -> Watcher:
     def deploy(label: str, by: str, why: str) -> None:
         deployment()(label, settings, by=by, why=why)
 
-    return Watcher(settings, deploy)
+    return Watcher(settings, deploy, wake=wake)

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from drawops import __version__
-from drawops.errors import Conflict, DrawopsError, ForbiddenTransition, InputRefused, NotFound, Unavailable
+from drawops.errors import Conflict, DrawopsError, ForbiddenTransition, InputRefused, NotAllowed, NotFound, Unavailable
+from drawops.serving.hooks import add_hooks
 from drawops.serving.page import page_html
 from drawops.serving.shape_pages import add_shape_pages
 from drawops.serving.shapes import add_shapes
@@ -27,7 +28,7 @@ from drawops.settings import Settings, prepare_home
 logger = logging.getLogger(__name__)
 
 PREVIEW_PX = 2000
-_STATUS = {InputRefused: 422, NotFound: 404, ForbiddenTransition: 409, Conflict: 409, Unavailable: 503}
+_STATUS = {NotAllowed: 401, InputRefused: 422, NotFound: 404, ForbiddenTransition: 409, Conflict: 409, Unavailable: 503}
 
 
 class Problem(BaseModel):
@@ -36,11 +37,12 @@ class Problem(BaseModel):
     error: str = Field(description="What, which, and what next.")
 
 
-def create_app(settings: Settings, *, follow_every_s: float = 2.0) -> FastAPI:
+def create_app(settings: Settings, *, follow_every_s: float = 2.0, wake: Callable[[], None] = lambda: None) -> FastAPI:
     """The server of one home.
 
     Args:
         follow_every_s: how often it looks whether the champion has moved (a deployment also tells it at once).
+        wake: called by webhooks: something may have changed in MLflow or in the object store.
     """
     prepare_home(settings)
     slot = ModelSlot(settings)
@@ -71,6 +73,7 @@ def create_app(settings: Settings, *, follow_every_s: float = 2.0) -> FastAPI:
     _add_reading(app, settings, slot)
     add_shapes(app, settings)
     add_shape_pages(app, settings)
+    add_hooks(app, settings, wake)
 
     @app.get("/", include_in_schema=False)
     def page() -> HTMLResponse:

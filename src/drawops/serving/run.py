@@ -41,13 +41,14 @@ def run_server(
     ModelRegistry(settings).ensure_base()
     listener = _listen(host, port)
     address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '') else host}:{listener.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=30))
-    stop = threading.Event()
+    stop, wake = threading.Event(), threading.Event()
+    app = create_app(settings, wake=wake.set)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=30))
     with ExitStack() as stack:
         stack.callback(stop.set)
         stack.enter_context(registered(settings, address))
         if watch:
-            _start_watcher(settings, stop)
+            _start_watcher(settings, stop, wake)
         if tied:
             threading.Thread(target=_end_with_stdin, args=(server,), daemon=True, name="tied").start()
         announce(address)
@@ -70,7 +71,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _start_watcher(settings: Settings, stop: threading.Event) -> None:
+def _start_watcher(settings: Settings, stop: threading.Event, wake: threading.Event) -> None:
     from drawops.registry.watch import watch_and_deploy
 
-    threading.Thread(target=watch_and_deploy, args=(settings, stop), daemon=True, name="watch").start()
+    threading.Thread(target=watch_and_deploy, args=(settings, stop, None, wake), daemon=True, name="watch").start()
