@@ -69,9 +69,9 @@ def _package(name: str) -> Check:
 
 def _try(name: str, address: str, check: Callable[[Settings], str], settings: Settings) -> Check:
     try:
-        return Check(name, True, f"{_without_password(address)}: {check(settings)}")
+        return Check(name, True, f"{without_password(address)}: {check(settings)}")
     except Exception as exc:  # a doctor reports what is ill, whatever it is
-        return Check(name, False, f"{_without_password(address)}: {type(exc).__name__}: {exc}")
+        return Check(name, False, f"{without_password(address)}: {type(exc).__name__}: {exc}")
 
 
 def _check_objects(settings: Settings) -> str:
@@ -121,7 +121,7 @@ def _servers(settings: Settings) -> list[Check]:
     return checks or [Check("server", True, "none is running (start one with `drawops serve`)")]
 
 
-def _without_password(address: str) -> str:
+def without_password(address: str) -> str:
     from urllib.parse import urlsplit, urlunsplit
 
     parts = urlsplit(address)

@@ -21,7 +21,7 @@ LAYERS = [
     {"reading"},
     {"serving"},
     {"runners", "steps"},
-    {"demo", "doctor"},
+    {"demo", "doctor", "backup"},
     {"cli"},
 ]
 LEVEL = {name: i for i, layer in enumerate(LAYERS) for name in layer}
