@@ -10,7 +10,6 @@ GraphQL needs no guard: its mutations in MLflow 3.17 only search.
 
 import base64
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
 from drawops.errors import DrawopsError, ForbiddenTransition, InputRefused
@@ -29,8 +28,6 @@ WRITTEN_BY_DRAWOPS = frozenset(
     ("label", "mode", "base", "dataset", "trained_by", "sha256", "gate", "gate_name", "gate_reasons")
     + ("approved_by", "approved_at", "approval_note", "audit")
 )
-REASON_WAIT_S = 1.5
-"""The page saves several tags at once, in no order: the reason may come just behind the status."""
 
 
 def create_app(app: "Flask | None" = None) -> Any:
@@ -180,16 +177,13 @@ class Guard:
 
     def _reason(self, now: Standing, label: str, version: int) -> str:
         """The tag `approval_reason`; that of an earlier decision does not count."""
-        decided, end = now.decision.get(label), time.monotonic() + REASON_WAIT_S
-        while True:
-            tags = self.registry.client.get_model_version(self.registry.name, str(version)).tags
-            why = tags.get("approval_reason", "").strip()
-            if why and not (decided and why == decided.why):
-                return why
-            if time.monotonic() > end:
-                old = " The one that stands there is that of the decision before." if why else ""
-                raise InputRefused("approval_reason", f"must say why: set it first, approval_status last.{old}")
-            time.sleep(0.25)
+        tags = self.registry.client.get_model_version(self.registry.name, str(version)).tags
+        why, decided = tags.get("approval_reason", "").strip(), now.decision.get(label)
+        if not why:
+            raise InputRefused("approval_reason", "must say why: set it first, approval_status last.")
+        if decided and why == decided.why:
+            raise InputRefused("approval_reason", "is that of the decision before: set your own first.")
+        return why
 
     def _tell_webhooks(self, message: Any) -> None:
         from mlflow.entities.webhook import WebhookAction, WebhookEntity, WebhookEvent

@@ -158,7 +158,7 @@ def _create_version(
         source=f"{client.get_run(run_id).info.artifact_uri}/model",
         run_id=run_id,
         tags={k: v for k, v in {**tags, "label": label, "approval_status": status}.items() if v},
-        description=model_card(label, tags, card, report or {}),
+        description=model_card(label, tags, card, report or {}, sign_in=registry.settings.sign_in),
     )
     client.set_terminated(run_id)
 

@@ -107,7 +107,8 @@ def _sign_in(settings: Settings) -> dict[str, str]:
     config.touch(mode=0o600)
     config.write_text(
         # a page asks dozens of times, and each check of a password is slow by design
-        f"[mlflow]\ndefault_permission = READ\nauth_cache_ttl_seconds = 10\nadmin_username = {service_account(settings)}\n"
+        f"[mlflow]\ndefault_permission = READ\nadmin_username = {service_account(settings)}\n"
+        "auth_cache_ttl_seconds = 10\n"
         f"database_uri = {accounts_uri(settings).replace('%', '%%')}\n",
         encoding="utf-8",
     )
