@@ -23,7 +23,7 @@ _PACKAGES = (
     "usearch",
     "fastapi",
 )
-_OPTIONAL = {"paddleocr", "openvino"}
+_OPTIONAL = {"paddleocr"}
 
 
 @dataclass(frozen=True)

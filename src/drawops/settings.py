@@ -42,7 +42,9 @@ class Settings(BaseModel):
     servers: str = Field("", description="Comma-separated base URLs of DrawOps servers beyond those of this home.")
     listen: str = Field("127.0.0.1:8080", description="host:port on which `drawops serve` listens.")
     threads: int = Field(0, ge=0, description="Inference threads; 0 lets the runtime choose.")
-    engine: Literal["onnxruntime", "openvino"] = Field("onnxruntime", description="What executes the models.")
+    engine: Literal["auto", "onnxruntime", "openvino"] = Field(
+        "auto", description="What executes the models; auto measures once per machine which is faster."
+    )
     hook_secret: str = Field("", repr=False, description="Secret of the webhooks from MLflow and the object store.")
     image: str = Field("drawops/trainer:0.1.0", description="Image of pipeline steps on a cluster; a fixed tag.")
     user: str = Field("", description="Who is recorded as caller; default: the login name.")

@@ -112,7 +112,6 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 
 
 def test_openvino_reads_the_same(base):
-    pytest.importorskip("openvino", reason="OpenVINO is optional")
     pictures = [text_picture("M8x1.25-6H"), text_picture("技术要求", font="chinese")]
     other = Recogniser(base_recogniser(), threads=1, backend="openvino")
     assert [r.text for r in other.read(pictures)] == [r.text for r in base.read(pictures)]

@@ -1,26 +1,27 @@
 """One small class between the models and the runtime that executes them."""
 
+import threading
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drawops.errors import MissingExtra, SettingsError, did_you_mean
+from drawops.errors import SettingsError, did_you_mean
 
 Backend = Literal["onnxruntime", "openvino"]
 
 
 class Engine:
-    """An ONNX model ready to run on the CPU: `engine(x) -> list of output arrays`.
+    """An ONNX model ready to run on the CPU: `engine(x) -> list of output arrays`. Threads may share it.
 
     Args:
-        model: path of an ONNX file, or its bytes.
+        model: path of an ONNX file (openvino: of an IR too), or an ONNX model's bytes.
         threads: 0 lets the runtime choose.
-        backend: "openvino" needs the package openvino; it computes in float32, as onnxruntime does.
+        backend: both compute in float32. bfloat16 and float16 read some lines differently, and were slower where the
+            processor has them without AMX.
     Raises:
-        MissingExtra: the runtime is not installed.
-        SettingsError: no such backend.
+        SettingsError: no such backend, or it is not installed.
     """
 
     def __init__(self, model: Path | bytes, *, threads: int = 0, backend: Backend = "onnxruntime") -> None:
@@ -52,11 +53,22 @@ def _open_openvino(model: Path | bytes, threads: int) -> Any:
     try:
         import openvino
     except ImportError as exc:
-        raise MissingExtra("The engine 'openvino'", "openvino") from exc
-    # Left alone, OpenVINO takes bfloat16 where the processor can, and reads some lines differently.
-    precision = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    config = {**precision, **({"INFERENCE_NUM_THREADS": threads} if threads else {})}
+        raise SettingsError(
+            "The engine 'openvino' is not installed. `pip install openvino`, or set DRAWOPS_ENGINE=onnxruntime."
+        ) from exc
+    config = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",  # left alone it takes bfloat16 where the processor can
+        **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
+    }
     core = openvino.Core()
     loaded = core.read_model(model=str(model) if isinstance(model, Path) else model)
-    request = core.compile_model(loaded, "CPU", config).create_infer_request()
-    return lambda x: [np.array(value) for value in request.infer([x]).values()]  # its own buffers are reused
+    compiled = core.compile_model(loaded, "CPU", config)
+    requests = threading.local()  # a request answers one caller at a time
+
+    def run(x: NDArray[np.float32]) -> list[NDArray[Any]]:
+        if not hasattr(requests, "own"):
+            requests.own = compiled.create_infer_request()
+        return [np.array(value) for value in requests.own.infer([x]).values()]  # its own buffers are reused
+
+    return run

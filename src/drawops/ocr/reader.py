@@ -10,6 +10,7 @@ from drawops.datasets.text import normalise
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.ocr.boxes import Box, overlap, touching, wrap
 from drawops.ocr.detector import Detector
+from drawops.ocr.engine_choice import choose_backend
 from drawops.ocr.fitting import Fitted, fit
 from drawops.ocr.joining import join_lines
 from drawops.ocr.model_files import base_detector, base_recogniser
@@ -131,6 +132,6 @@ def _in_reading_order(lines: list[TextLine]) -> list[TextLine]:
 
 def open_reader(model: Path | None, settings: Settings) -> Reader:
     """A Reader with the recogniser of a model directory (None: the base model) and the base detector."""
-    threads, backend = settings.threads, settings.engine
+    threads, backend = settings.threads, choose_backend(settings)
     recogniser = Recogniser(model or base_recogniser(), threads=threads, backend=backend)
     return Reader(recogniser, Detector(base_detector(), threads=threads, backend=backend))

@@ -1,0 +1,67 @@
+"""The choice between runtimes, and what executes a model."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from drawops.errors import SettingsError
+from drawops.ocr.engine import Engine
+from drawops.ocr.engine_choice import CHOICE_NAME, choose_backend
+from drawops.ocr.model_files import base_recogniser
+from drawops.settings import load_settings
+
+
+def slow_onnxruntime(backend, threads):
+    return {"onnxruntime": 0.3, "openvino": 0.1}[backend]
+
+
+def must_not_measure(backend, threads):
+    raise AssertionError("measured although the machine is known")
+
+
+def test_the_faster_runtime_is_chosen_and_remembered(tmp_path):
+    settings = load_settings(tmp_path)
+    assert choose_backend(settings, measure=slow_onnxruntime) == "openvino"
+    assert choose_backend(settings, measure=must_not_measure) == "openvino"
+    (figures,) = json.loads((tmp_path / "cache" / CHOICE_NAME).read_text(encoding="utf-8")).values()
+    assert figures["seconds"] == {"onnxruntime": 0.3, "openvino": 0.1}
+
+
+def test_another_number_of_threads_is_measured_anew(tmp_path):
+    choose_backend(load_settings(tmp_path), measure=slow_onnxruntime)
+    chosen = choose_backend(load_settings(tmp_path, threads=1), measure=lambda b, t: 0.2 if b == "openvino" else 0.1)
+    assert chosen == "onnxruntime"
+
+
+def test_the_setting_overrides_the_measurement(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRAWOPS_ENGINE", "onnxruntime")
+    assert choose_backend(load_settings(tmp_path), measure=must_not_measure) == "onnxruntime"
+
+
+def test_a_wrong_engine_is_refused_with_those_there_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRAWOPS_ENGINE", "tensorrt")
+    with pytest.raises(SettingsError, match="'auto', 'onnxruntime' or 'openvino'"):
+        load_settings(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{"])
+def test_a_damaged_cache_is_measured_anew(tmp_path, damage):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / CHOICE_NAME).write_text(damage, encoding="utf-8")
+    assert choose_backend(load_settings(tmp_path), measure=slow_onnxruntime) == "openvino"
+
+
+def test_the_real_measurement_chooses_one_of_the_two(tmp_path):
+    assert choose_backend(load_settings(tmp_path, threads=1)) in ("onnxruntime", "openvino")
+
+
+def test_threads_share_an_openvino_model():
+    engine = Engine(base_recogniser(), threads=1, backend="openvino")
+    inputs = [np.random.default_rng(n).standard_normal((1, 3, 48, 160), np.float32) for n in range(4)]
+    alone = [engine(x)[0] for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        together = [outputs[0] for outputs in pool.map(engine, inputs)]
+    for a, b in zip(alone, together, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
