@@ -8,11 +8,13 @@ import pytest
 
 from drawops.errors import InputRefused
 from drawops.similarity import Embedder, View
-from drawops.similarity.benchmark import benchmark, class_of, retrieval
+from drawops.similarity.benchmark import benchmark, retrieval
 from drawops.similarity.descriptors import contour_spectrum, figure, global_numbers, polar_spectrum, upright
 from drawops.similarity.embedding import BLOCKS, PROJECTION_FILE
 from drawops.similarity.fit import discriminants
 from drawops.similarity.generated import generated_views
+from drawops.similarity.labelled import class_of, labelled_files
+from drawops.similarity.parts import Parts
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +82,8 @@ def test_a_shape_that_is_hardly_there_still_has_a_vector(cache: Path, shape: tup
 def test_generated_families_are_found_again_by_vectors_fitted_on_others(cache: Path) -> None:
     views, labels = generated_views(10, 3, seed=1234)
     vectors = Embedder(cache, threads=1).embed(views)
-    _, _, _, hit = retrieval(vectors, [str(label) for label in labels])
-    assert hit > 60, "chance is 7 %"
+    found = retrieval(vectors, [str(label) for label in labels])
+    assert found.hit_at_1 > 60, "chance is 7 %"
 
 
 def test_generated_shapes_repeat_with_their_seed() -> None:
@@ -110,10 +112,12 @@ def test_retrieval_scores_by_hand() -> None:
     # 4 for b14, 5 for c21, 3 for b170, 2 for c180; the bull's-eye looks at the query and the first three.
     angles = np.radians([0, 10, 14, 21, 170, 180])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    bulls_eye, mean_ap, recall, hit = retrieval(vectors, ["a", "a", "b", "c", "b", "c"])
-    assert bulls_eye == pytest.approx(100 * (1 + 1 + 1 / 2 + 1 / 2 + 1 + 1) / 6)
-    assert mean_ap == pytest.approx(100 * (1 + 1 / 2 + 1 / 4 + 1 / 5 + 1 / 3 + 1 / 2) / 6)
-    assert (recall, hit) == (pytest.approx(100), pytest.approx(100 / 6))
+    found = retrieval(vectors, ["a", "a", "b", "c", "b", "c"])
+    assert found.bulls_eye == pytest.approx(100 * (1 + 1 + 1 / 2 + 1 / 2 + 1 + 1) / 6)
+    assert found.mean_ap == pytest.approx(100 * (1 + 1 / 2 + 1 / 4 + 1 / 5 + 1 / 3 + 1 / 2) / 6)
+    assert found.hit_at_1 == found.recall_at[1] == pytest.approx(100 / 6)
+    assert found.recall_at[5] == pytest.approx(100)
+    assert found.by_class["a"] == pytest.approx(100 * (1 + 1 / 2) / 2)
 
 
 def test_a_benchmark_needs_a_class_with_two_members() -> None:
@@ -134,5 +138,15 @@ def test_the_benchmark_scores_each_vector_kind(tmp_path: Path, cache: Path) -> N
         "all together",
         "all together, re-ranked",
     ]
-    assert class_of(tmp_path / "f1" / "k1-7.png", "prefix") == "k1"
-    assert by_folder[-1].hit_at_1 > by_folder[0].hit_at_1
+    assert by_folder[-1].scores.hit_at_1 > by_folder[0].scores.hit_at_1
+
+
+def test_a_drawing_has_its_class_from_its_folder_its_name_or_its_row(tmp_path: Path) -> None:
+    file = tmp_path / "f1" / "k-1-7.png"
+    file.parent.mkdir()
+    cv2.imwrite(str(file), np.full((40, 40), 255, np.uint8))
+    (file.parent / "parts.csv").write_text("file,family\nk-1-7.png,法兰\n", encoding="utf-8")
+    assert [class_of(file, classes, Parts()) for classes in ("folder", "prefix", "family")] == ["f1", "k-1", "法兰"]
+    (file.parent / "parts.csv").unlink()
+    with pytest.raises(InputRefused, match=r"no drawing has a class by family: give parts.csv a column"):
+        list(labelled_files(tmp_path, "family"))

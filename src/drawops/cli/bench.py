@@ -14,6 +14,7 @@ bench = typer.Typer(help="Measure on your own files.", no_args_is_help=True)
 class Classes(StrEnum):
     folder = "folder"
     prefix = "prefix"
+    family = "family"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,25 +30,35 @@ def _group() -> None:
 def retrieval(
     folder: Annotated[Path, typer.Argument(help="Pictures or drawings of known classes.")],
     classes: Annotated[
-        Classes, typer.Option(help="The class of a file is its folder, or its name before the last '-'.")
+        Classes,
+        typer.Option(help="The class of a file: its folder, its name before the last '-', or its family in parts.csv."),
     ] = Classes.folder,
     turns: Annotated[bool, typer.Option("--turns", help="Turn and mirror each picture at random first.")] = False,
     seed: Annotated[int, typer.Option(help="Of the random turns.")] = 0,
+    embedding: Annotated[str, typer.Option(help="Measure this trained embedding too.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """How often shapes of the same class are found, for each kind of vector."""
     from drawops.similarity.benchmark import benchmark
+    from drawops.similarity.retrieval import RECALL_AT
+    from drawops.similarity.trained import open_embedder
 
-    cache = writing_settings().cache
-    scores = benchmark(folder, classes=classes.value, cache=cache, turns=turns, seed=seed)
+    settings = writing_settings()
+    trained = open_embedder(settings, embedding) if embedding else None
+    scores = benchmark(folder, classes=classes.value, cache=settings.cache, turns=turns, seed=seed, embedder=trained)
     if as_json:
         print_json([s.to_dict() for s in scores])
         return
+    recalls = tuple(f"recall@{k} %" for k in RECALL_AT)
     print_table(
-        ("vector", "bull's-eye %", "mAP %", "recall@10 %", "hit@1 %", "ms/image"),
+        ("vector", "bull's-eye %", "mAP %", *recalls, "hit@1 %", "ms/image"),
         (
-            (s.vector, *(f"{v:.1f}" for v in (s.bulls_eye, s.mean_ap, s.recall_at_10, s.hit_at_1, s.ms_per_image)))
-            for s in scores
+            (
+                r.vector,
+                *(f"{v:.1f}" for v in (s.bulls_eye, s.mean_ap, *s.recall_at.values(), s.hit_at_1, r.ms_per_image)),
+            )
+            for r in scores
+            for s in (r.scores,)
         ),
     )
 

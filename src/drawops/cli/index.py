@@ -10,28 +10,41 @@ from drawops.cli._output import AsJson, print_json, print_table, reading_setting
 index = typer.Typer(help="Find drawings by the shape of the part.", no_args_is_help=True)
 
 
+Embedding = Annotated[
+    str, typer.Option(help="A trained embedding version; by default the one in service, else the one that ships.")
+]
+
+
 def add_to(app: typer.Typer) -> None:
     app.add_typer(index, name="index")
+    app.command("train-embedding")(train_embedding)
 
 
 @index.command()
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Drawings, or folders of drawings.")],
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Drawings, or folders of drawings. With --embedding: by default all that are in service."),
+    ] = None,
+    embedding: Embedding = "",
     as_json: AsJson = False,
 ) -> None:
     """Index the shapes of drawings. May be run again: what is there already is left alone."""
     import sys
 
+    from drawops.errors import InputRefused
     from drawops.similarity import ShapeSearch
 
-    search = ShapeSearch(writing_settings())
+    if not paths and not embedding:
+        raise InputRefused("index add", "name drawings or folders")
+    search = ShapeSearch(writing_settings(), embedding=embedding)
 
     def progress(name: str, number: int, total: int) -> None:
         if sys.stderr.isatty():
             print(f"\r\x1b[K{number}/{total} {name}", end="", file=sys.stderr, flush=True)
 
     try:
-        result = search.add(paths, on_file=progress)
+        result = search.add(paths or search.files_in_service(), on_file=progress)
     finally:
         search.close()
         if sys.stderr.isatty():
@@ -124,18 +137,23 @@ def switch(
     remove_old: Annotated[
         bool, typer.Option("--remove-old", help="Remove the drawings of all other embedding versions.")
     ] = False,
+    embedding: Annotated[
+        str, typer.Option(help="The version to put into service; by default the one that ships.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Put the embedding version of this program into service, once its drawings are indexed."""
+    """Put an embedding version into service, once its drawings are indexed."""
     from drawops.errors import Conflict
     from drawops.similarity import ShapeSearch
+    from drawops.similarity.embedding import BUILT_IN
 
-    shapes = ShapeSearch(writing_settings())
+    shapes = ShapeSearch(writing_settings(), embedding=embedding or BUILT_IN)
     try:
         if not shapes.index.count():
+            more = f" --embedding {embedding}" if embedding else " FOLDER"
             raise Conflict(
                 f"No drawing is indexed with embedding version '{shapes.index.version}'. "
-                "Run `drawops index add FOLDER` first; the version in service stays meanwhile."
+                f"Run `drawops index add{more}` first; the version in service stays meanwhile."
             )
         removed = shapes.index.activate(remove_others=remove_old)
         version = shapes.index.version
@@ -180,6 +198,48 @@ def remove(
         print_json({"removed": count})
     else:
         print(f"{count} drawings removed.")
+
+
+def train_embedding(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Drawings of known families. Without it: made-up shapes.")
+    ] = None,
+    classes: Annotated[
+        str,
+        typer.Option(
+            help="The family of a drawing: its 'folder', name before the last '-' (prefix), or 'family' in parts.csv."
+        ),
+    ] = "folder",
+    epochs: Annotated[int, typer.Option(help="At most so many; it stops when nothing improves.")] = 60,
+    seed: Annotated[int, typer.Option(help="Of split, start and order.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Learn shape vectors from families of drawings; kept only if better on families not learnt from."""
+    from drawops.errors import InputRefused
+    from drawops.similarity.trained import train
+
+    if classes not in ("folder", "prefix", "family"):
+        raise InputRefused(f"--classes {classes}", "is folder, prefix or family")
+    outcome = train(folder, writing_settings(), classes=classes, epochs=epochs, seed=seed, say=say)  # type: ignore[arg-type]
+    if as_json:
+        print_json(outcome.to_dict())
+        return
+    compared = outcome.comparison
+    rows = (("frozen", compared.frozen), ("trained", compared.trained))
+    print_table(
+        ("vectors", "mAP %", "bull's-eye %", "hit@1 %"),
+        ((name, *(f"{v:.1f}" for v in (s.mean_ap, s.bulls_eye, s.hit_at_1))) for name, s in rows),
+        title=f"{compared.families} families with {compared.drawings} drawings, not learnt from",
+    )
+    print(
+        f"Gain in mAP: {compared.gain:+.2f} points a family, 95 % interval {compared.low:+.2f} to {compared.high:+.2f}."
+    )
+    if outcome.version:
+        print(f"Kept as {outcome.version}: better on families that it has not seen. To use it:")
+        print(f"  drawops index add --embedding {outcome.version}")
+        print(f"  drawops index switch --embedding {outcome.version}")
+    else:
+        print("Not kept: it is not surely better than the vectors that ship. More families help most.")
 
 
 def parse_where(pairs: list[str]) -> dict[str, Any] | None:

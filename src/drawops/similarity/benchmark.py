@@ -1,54 +1,46 @@
 """How well shapes of the same class are found, for each kind of vector; `drawops bench retrieval`."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drawops.drawings import find_files, open_drawing
+from drawops.drawings import open_drawing
 from drawops.drawings.model import Image
-from drawops.errors import InputRefused
-from drawops.similarity.embedding import BLOCKS, Describer, join
+from drawops.similarity.embedding import BLOCKS, Describer, Embedder, join, stacked
+from drawops.similarity.labelled import Classes, labelled_files
 from drawops.similarity.reranking import SHORTLIST, k_reciprocal, scores_between
+from drawops.similarity.retrieval import Retrieval, retrieval_of_order
 from drawops.similarity.shape import View, isolate
-
-Classes = Literal["folder", "prefix"]
 
 
 @dataclass(frozen=True)
 class RetrievalScores:
-    """Over all queries, each file asking for the others; per cent but for `ms_per_image`.
-
-    bulls_eye: of a class with n members, those among the 2n nearest, the query included, / n.
-    mean_ap: mean of the average precision. recall_at_10: members among the 10 nearest / members.
-    hit_at_1: the nearest other file is of the class (1-NN). ms_per_image: of CPU, the file opened and its view isolated.
-    """
+    """`scores` of one kind of vector. ms_per_image: of CPU, the file opened and its view isolated."""
 
     vector: str
-    bulls_eye: float
-    mean_ap: float
-    recall_at_10: float
-    hit_at_1: float
+    scores: Retrieval
     ms_per_image: float
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        s = self.scores
+        recall = {f"recall_at_{k}": value for k, value in s.recall_at.items()}
+        values = {"bulls_eye": s.bulls_eye, "mean_ap": s.mean_ap, **recall, "hit_at_1": s.hit_at_1}
+        return {
+            "vector": self.vector,
+            **values,
+            "ms_per_image": self.ms_per_image,
+            "mean_ap_by_class": dict(s.by_class),
+        }
 
 
-def retrieval(
-    vectors: NDArray[np.floating], labels: Sequence[str], *, rerank: bool = False
-) -> tuple[float, float, float, float]:
-    """bull's-eye, mAP, recall@10, hit@1 in per cent, by cosine. Classes of one are no queries.
-
-    Args:
-        vectors: (N, D), labels: N class names. rerank: order the shortlist of each query anew.
-    """
-    names = np.asarray(labels)
+def retrieval(vectors: NDArray[np.floating], labels: list[str], *, rerank: bool = False) -> Retrieval:
+    """By cosine of vectors (N, D) with N class names; with `rerank` the shortlist of each query in new order."""
     rows = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     cosines = rows @ rows.T
     np.fill_diagonal(cosines, np.inf)  # the query comes first
@@ -57,19 +49,7 @@ def retrieval(
         for row in order:
             first = row[1 : SHORTLIST + 1]  # without the query
             row[1 : SHORTLIST + 1] = first[k_reciprocal(scores_between(rows[row[: SHORTLIST + 1], None]))]
-    results = []
-    for query in range(len(names)):
-        same = names[order[query]] == names[query]
-        size = int(same.sum())
-        if size < 2:
-            continue
-        others = same[1:]
-        precision = np.cumsum(others)[others] / (np.flatnonzero(others) + 1)
-        results.append((same[: 2 * size].sum() / size, precision.mean(), others[:10].sum() / (size - 1), others[0]))
-    if not results:
-        raise InputRefused("bench", "no class has two members")
-    bulls_eye, mean_ap, recall, hit = 100 * np.mean(results, axis=0)
-    return float(bulls_eye), float(mean_ap), float(recall), float(hit)
+    return retrieval_of_order(order, labels)
 
 
 def benchmark(
@@ -79,6 +59,7 @@ def benchmark(
     cache: Path,
     turns: bool = False,
     seed: int = 0,
+    embedder: Embedder | None = None,
     on_file: Callable[[int, int], None] | None = None,
 ) -> list[RetrievalScores]:
     """Scores of each vector kind on the pictures of a folder, raw pixels first.
@@ -86,50 +67,46 @@ def benchmark(
     Identical files count once. The largest view of a picture stands for it.
 
     Args:
-        classes: the class of a file is its folder, or its name before the last `-`.
-        turns: turn each picture by a random quarter and mirror half of them first.
+        classes: see `class_of`. turns: turn each picture by a random quarter and mirror half of them first.
+        embedder: a trained one to be measured too.
     Raises:
-        InputRefused: no drawings in the folder, or no class with two members.
+        InputRefused: no drawings in the folder, none with a class, or no class with two members.
     """
-    files = find_files([folder])
-    if not files:
-        raise InputRefused(str(folder), "holds no drawings")
     rng, describer = np.random.default_rng(seed), Describer(cache, threads=1)
-    labels, views, raw, seen = [], [], [], set()
+    labels, views, raw = [], [], []
     start = time.process_time()
-    for number, file in enumerate(files, start=1):
+    files = list(labelled_files(folder, classes))
+    for number, (file, label) in enumerate(files, start=1):
         with open_drawing(file) as drawing:
-            if drawing.sha256 in seen:
-                continue
-            seen.add(drawing.sha256)
             image = drawing.page(0).image
         if turns:
             image = np.ascontiguousarray(
                 np.rot90(image[:, ::-1] if rng.random() < 0.5 else image, int(rng.integers(4)))
             )
         found = isolate(image)
-        labels.append(class_of(file, classes))
+        labels.append(label)
         views.append(max(found, key=_box_area) if found else _whole(image))
         raw.append(_pixels(image, views[-1]))
         if on_file:
             on_file(number, len(files))
     opening = 1000 * (time.process_time() - start) / len(views)
     start = time.process_time()
-    descriptors = describer.describe(views)
+    rows = stacked(describer.describe(views))
     describing = 1000 * (time.process_time() - start) / len(views)
-    scores = [RetrievalScores("raw 32 x 32 pixels", *retrieval(np.stack(raw), labels), opening)]
+    results = [RetrievalScores("raw 32 x 32 pixels", retrieval(np.stack(raw), labels), opening)]
     for name, *_ in BLOCKS:
-        scores.append(RetrievalScores(name, *retrieval(join(descriptors, only=name), labels), opening + describing))
-    scores.append(RetrievalScores("all together", *retrieval(join(descriptors), labels), opening + describing))
+        results.append(RetrievalScores(name, retrieval(join(rows, only=name), labels), opening + describing))
+    results.append(RetrievalScores("all together", retrieval(join(rows), labels), opening + describing))
+    if embedder:
+        vectors, name = embedder.embed(views), embedder.version
+        results.append(RetrievalScores(name, retrieval(vectors, labels), opening + describing))
+    else:
+        vectors, name = join(rows), "all together"
     start = time.process_time()
-    reranked = retrieval(join(descriptors), labels, rerank=True)
+    reranked = retrieval(vectors, labels, rerank=True)
     ordering = 1000 * (time.process_time() - start) / len(views)
-    scores.append(RetrievalScores("all together, re-ranked", *reranked, opening + describing + ordering))
-    return scores
-
-
-def class_of(file: Path, classes: Classes) -> str:
-    return file.parent.name if classes == "folder" else file.stem.rpartition("-")[0]
+    results.append(RetrievalScores(f"{name}, re-ranked", reranked, opening + describing + ordering))
+    return results
 
 
 def _box_area(view: View) -> int:

@@ -8,7 +8,7 @@ Four descriptors, each centred, projected and brought to a set length, then set 
 * proportions.
 
 Centres and projections were fitted on generated shapes by `python -m drawops.similarity.fit` and ship as
-`projection.npz`.
+`projection.npz`. An embedding trained on a user's own drawings (`drawops train-embedding`) replaces this last step.
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,9 @@ BLOCKS = (
     ("polar", 260, 48, 0.6),
     ("global", 19, 16, 0.3),
 )
+WIDTH = sum(block[1] for block in BLOCKS)
+BUILT_IN = "shape-1"
+"""Names everything that decides the numbers of the vectors that ship: raise it with any change of them."""
 _BATCH = 8
 
 
@@ -38,31 +41,31 @@ Descriptors = dict[str, NDArray[np.floating]]
 
 
 class Embedder:
-    """`version` names everything that decides the numbers: raise it with any change of them."""
+    """`version` names everything that decides the numbers. Vectors of different versions never meet."""
 
-    version = "shape-1"
     dim = sum(block[2] for block in BLOCKS)
 
-    def __init__(self, cache: Path, *, threads: int = 0) -> None:
-        """`cache` keeps the exported network; `threads` of 0 lets ONNX Runtime choose."""
+    def __init__(self, cache: Path, *, threads: int = 0, head: Path | None = None, version: str = BUILT_IN) -> None:
+        """`cache` keeps the exported network; `threads` of 0 lets ONNX Runtime choose; `head` is a trained last step
+        (ONNX, see `metric_learning.export`), whose `version` is then another."""
+        self.version = version
         self._describer = Describer(cache, threads=threads)
+        self._head = open_session(head, threads) if head else None
 
     def embed(self, views: Sequence[View]) -> NDArray[np.float32]:
         """(N, 256) float32, each row of length 1."""
-        return join(self._describer.describe(views))
+        rows = stacked(self._describer.describe(views))
+        if self._head is None or not len(rows):
+            return join(rows)
+        vectors: NDArray[np.float32] = self._head.run(None, {"descriptors": rows})[0]
+        return vectors
 
 
 class Describer:
     """The descriptors of views, as they are before projection."""
 
     def __init__(self, cache: Path, *, threads: int = 0) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(
-            str(lite0.onnx_file(cache)), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(lite0.onnx_file(cache), threads)
 
     def describe(self, views: Sequence[View]) -> Descriptors:
         """{name: (N, length)}."""
@@ -79,20 +82,36 @@ class Describer:
         return {name: np.concatenate(parts) for name, parts in rows.items()}
 
 
-def join(descriptors: Descriptors, *, only: str | None = None) -> NDArray[np.float32]:
-    """Descriptors projected, weighted and set side by side (or one of them alone): (N, 256), rows of length 1."""
-    projection = _projection()
-    parts = []
-    for name, _, _, weight in BLOCKS:
+def stacked(descriptors: Descriptors) -> NDArray[np.float32]:
+    """(N, 1847), the descriptors side by side in the order of `BLOCKS`."""
+    return np.concatenate([descriptors[name] for name, *_ in BLOCKS], axis=1).astype(np.float32)
+
+
+def join(descriptors: NDArray[np.floating], *, only: str | None = None) -> NDArray[np.float32]:
+    """Stacked descriptors (N, 1847) projected, weighted and set side by side (or one of them alone): (N, 256), rows of
+    length 1."""
+    parts, at = [], 0
+    for name, length, _, weight in BLOCKS:
+        block = descriptors[:, at : at + length]
+        at += length
         if only in (None, name):
-            part = (descriptors[name] - projection[f"{name}_mean"]) @ projection[f"{name}_axes"]
-            length = np.linalg.norm(part, axis=1, keepdims=True)
-            parts.append(np.sqrt(weight) * part / np.maximum(length, 1e-9))
+            part = (block - projection()[f"{name}_mean"]) @ projection()[f"{name}_axes"]
+            size = np.linalg.norm(part, axis=1, keepdims=True)
+            parts.append(np.sqrt(weight) * part / np.maximum(size, 1e-9))
     vectors = np.concatenate(parts, axis=1).astype(np.float32)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
 @cache
-def _projection() -> dict[str, NDArray[np.float32]]:
+def projection() -> dict[str, NDArray[np.float32]]:
+    """{block}_mean (D,) and {block}_axes (D, d), as they ship."""
     with np.load(PROJECTION_FILE) as stored:
         return {name: stored[name].astype(np.float32) for name in stored.files}
+
+
+def open_session(file: Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])

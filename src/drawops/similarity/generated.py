@@ -46,6 +46,20 @@ def _family(rng: Rng) -> Callable[[], View | None]:
     return member
 
 
+def distorted(view: View, rng: Rng) -> View | None:
+    """The view turned, perhaps mirrored, and bent a little, as another hand would draw it; None where it fell apart."""
+    scale = 0.76 * _SIDE / max(view.silhouette.shape)
+    size = tuple(max(1, round(scale * side)) for side in view.silhouette.shape[::-1])
+    canvases = []
+    for mask in (view.silhouette, view.lines):
+        canvas = np.zeros((_SIDE, _SIDE), np.uint8)
+        top, left = (_SIDE - size[1]) // 2, (_SIDE - size[0]) // 2
+        small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+        canvas[top : top + size[1], left : left + size[0]] = (small > 32).astype(np.uint8) * 255
+        canvases.append(canvas)
+    return _view(*_distorted(rng, canvases[0], canvases[1], 1.0, rng.uniform(0.2, 0.8)))
+
+
 def _distorted(rng: Rng, shape: Mask, lines: Mask, aspect: float, jitter: float) -> tuple[Mask, Mask]:
     """Stretched, sheared, turned, perhaps mirrored, and wobbled: the same for both."""
     angle = rng.uniform(0, 2 * np.pi)

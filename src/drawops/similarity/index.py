@@ -60,6 +60,11 @@ class VectorIndex(Protocol):
     dim: int
     version: str
 
+    @property
+    def active(self) -> str:
+        """The embedding version in service; '' before the first document."""
+        ...
+
     def upsert(self, documents: Iterable[Document]) -> None:
         """Store documents, replacing those of the same id. When it returns they survive a crash.
 

@@ -1,15 +1,14 @@
 """Drawings in, similar drawings out: isolation, embedding and index together."""
 
 import base64
-import csv
 import hashlib
 import logging
-import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from drawops.errors import InputRefused, NotFound
 from drawops.similarity import reranking
 from drawops.similarity.descriptors import figure
 from drawops.similarity.duplicates import SAME_PART, Group, find_duplicates
-from drawops.similarity.embedding import Embedder
+from drawops.similarity.embedding import BUILT_IN, Embedder
 from drawops.similarity.filters import Where
 from drawops.similarity.handedness import is_mirrored, signature
 from drawops.similarity.index import (
@@ -34,19 +33,19 @@ from drawops.similarity.index import (
     open_index,
     without_password,
 )
+from drawops.similarity.parts import Parts
 from drawops.similarity.reranking import SHORTLIST
 from drawops.similarity.shape import Box, View, isolate
+from drawops.similarity.trained import is_trained, open_embedder
 
 if TYPE_CHECKING:
     from drawops.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-PARTS_FILE = "parts.csv"
-_YEAR_FIRST = re.compile(r"(\d{4})[-./年](\d{1,2})[-./月](\d{1,2})日?")
-_DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")  # with slashes some write the month first
 LAYOUT = "layout"  # of a view: by it a mirrored part is told from the original
 _THUMBNAIL_SIDE = 160
+_LOOK_AGAIN_S = 5.0  # after so long a running server sees that another embedding version is in service
 
 
 @dataclass(frozen=True)
@@ -101,17 +100,31 @@ class Added:
 class ShapeSearch:
     """The shape index of one home. Threads may share one."""
 
-    def __init__(self, settings: "Settings") -> None:
+    def __init__(self, settings: "Settings", *, embedding: str = "") -> None:
+        """`embedding`: the version to work with; by default the trained one in service, else the one that ships."""
         self.settings = settings
+        self._embedding = embedding
         self._lock = threading.Lock()
+        self._index: VectorIndex | None = None
+        self._embedders: dict[str, Embedder] = {}
+        self._look_again = 0.0
 
-    @cached_property
-    def embedder(self) -> Embedder:
-        return Embedder(self.settings.cache, threads=self.settings.threads)
-
-    @cached_property
+    @property
     def index(self) -> VectorIndex:
-        return open_index(self.settings.index_url, Embedder.dim, version=Embedder.version)
+        """The index of the embedding version; follows a switch of versions within seconds."""
+        with self._lock:
+            if self._index is None:
+                self._index = self._open(self._embedding or BUILT_IN)
+            if not self._embedding and time.monotonic() >= self._look_again:
+                active = self._index.active
+                wanted = active if is_trained(active) else BUILT_IN
+                if wanted != self._index.version:  # searches that run keep the old one
+                    self._index = self._open(wanted)
+                self._look_again = time.monotonic() + _LOOK_AGAIN_S
+            return self._index
+
+    def _open(self, version: str) -> VectorIndex:
+        return open_index(self.settings.index_url, Embedder.dim, version=version)
 
     def add(self, paths: Iterable[Path | str], *, on_file: Callable[[str, int, int], None] | None = None) -> Added:
         """Index the drawings among `paths` (folders are walked); each is stored as soon as it is done.
@@ -125,7 +138,7 @@ class ShapeSearch:
         Raises:
             InputRefused: a path does not exist.
         """
-        files, result, parts = find_files(paths), Added(), _Parts()
+        files, result, parts = find_files(paths), Added(), Parts()
         for number, file in enumerate(files, start=1):
             if on_file:
                 on_file(file.name, number, len(files))
@@ -136,6 +149,12 @@ class ShapeSearch:
         if result.drawings:
             self.index.save()
         return result
+
+    def files_in_service(self) -> list[Path]:
+        """Where the drawings lie that are indexed in the version in service: what another version has to embed."""
+        with closing(self._open(self.index.active or BUILT_IN)) as index:
+            found = (index.get(id) for id in sorted(index.ids()))
+            return [Path(str(d.metadata["path"])) for d in found if d and "path" in d.metadata]
 
     def _add_file(self, file: Path, part: Mapping[str, str], result: Added) -> None:
         with open_drawing(file) as drawing:
@@ -153,7 +172,8 @@ class ShapeSearch:
                     thumbnails.append(_thumbnail(page.image, view))
         if not shapes:
             raise InputRefused(file.name, "no shape was found on it: is the sheet blank?")
-        self.index.upsert([Document(id, self._vectors(shapes), views, metadata, thumbnails)])
+        index = self.index
+        index.upsert([Document(id, self._vectors(shapes, index), views, metadata, thumbnails)])
         result.drawings.append(id)
         result.views += len(shapes)
 
@@ -189,15 +209,15 @@ class ShapeSearch:
             InputRefused: no shape in it, or see `VectorIndex.search`.
             NotFound: nothing is indexed.
         """
-        found = self.views(drawing, page, box)
-        if not self.index.count():
+        found, index = self.views(drawing, page, box), self.index
+        if not index.count():
             raise NotFound("The shape index is empty. Fill it with `drawops index add FOLDER`.")
-        vectors = self._vectors([view for _, view in found])
+        vectors = self._vectors([view for _, view in found], index)
         wide = max(k, SHORTLIST) if rerank and k else k
         check_query(k, min_score)
-        matches = self.index.search(vectors, wide, min_score=min_score, where=where)
+        matches = index.search(vectors, wide, min_score=min_score, where=where)
         hits = []
-        for match in self._reranked(vectors, matches)[:k] if rerank else matches:
+        for match in self._reranked(vectors, matches, index)[:k] if rerank else matches:
             query = found[match.query_number][1]
             shown = {name: value for name, value in match.view.items() if name != LAYOUT}
             shown |= {"number": match.view_number, "query_box": list(query.box)}
@@ -205,10 +225,10 @@ class ShapeSearch:
             hits.append(Hit(match.id, match.score, shown, match.metadata, mirrored, match.thumbnail))
         return hits
 
-    def _reranked(self, vectors: Vectors, matches: list[Match]) -> list[Match]:
+    def _reranked(self, vectors: Vectors, matches: list[Match], index: VectorIndex) -> list[Match]:
         """The first of them in new order, the others behind."""
         first = {m.id: m for m in matches[:SHORTLIST]}
-        documents = self.index.get_many(first)
+        documents = index.get_many(first)
         order = reranking.rerank(vectors, [d.vectors for d in documents])
         return [first[documents[i].id] for i in order] + matches[SHORTLIST:]
 
@@ -228,11 +248,11 @@ class ShapeSearch:
         Raises:
             InputRefused: no shape in it.
         """
-        found = self.views(drawing)
-        vectors = self._vectors([view for _, view in found])
+        found, index = self.views(drawing), self.index
+        vectors = self._vectors([view for _, view in found], index)
         rows = zip(found, vectors, strict=True)
         views = [{"page": page, "box": list(view.box), "vector": vector.tolist()} for (page, view), vector in rows]
-        return {"version": Embedder.version, "dim": Embedder.dim, "views": views}
+        return {"version": index.version, "dim": Embedder.dim, "views": views}
 
     def views(
         self, drawing: Path | str | Page | Image, page: int | None = None, box: Box | None = None
@@ -257,10 +277,12 @@ class ShapeSearch:
             raise InputRefused(what, f"no shape was found {where}: is it blank?")
         return found
 
-    def _vectors(self, views: list[View]) -> Vectors:
+    def _vectors(self, views: list[View], index: VectorIndex) -> Vectors:
+        version = index.version
         with self._lock:  # two threads must not export the network twice
-            embedder = self.embedder
-        return embedder.embed(views)
+            if version not in self._embedders:
+                self._embedders[version] = open_embedder(self.settings, version)
+        return self._embedders[version].embed(views)
 
     def remove(self, ids: Iterable[str]) -> int:
         """Take drawings out of the index; they are in no answer from now on.
@@ -280,8 +302,9 @@ class ShapeSearch:
         return {"index": without_password(self.settings.index_url), **self.index.stats()}
 
     def close(self) -> None:
-        if "index" in self.__dict__:
-            self.index.close()
+        if self._index is not None:
+            self._index.close()
+            self._index = None
 
 
 def similar(
@@ -322,47 +345,6 @@ def _isolated(page: Page | Image, box: Box | None) -> list[View]:
         return inside
     crop = isolate(np.ascontiguousarray(image[y0:y1, x0:x1]))
     return [replace(v, box=(v.box[0] + x0, v.box[1] + y0, v.box[2] + x0, v.box[3] + y0)) for v in crop]
-
-
-class _Parts:
-    """The rows of the `parts.csv` beside each file, by file name."""
-
-    def __init__(self) -> None:
-        self._folders: dict[Path, dict[str, dict[str, str]]] = {}
-
-    def of(self, file: Path) -> dict[str, str]:
-        folder = file.parent
-        if folder not in self._folders:
-            self._folders[folder] = self._read(folder / PARTS_FILE)
-        return self._folders[folder].get(file.name, {})
-
-    @staticmethod
-    def _read(path: Path) -> dict[str, dict[str, str]]:
-        if not path.is_file():
-            return {}
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as stream:
-                rows = list(csv.DictReader(stream))
-        except (OSError, UnicodeDecodeError, csv.Error) as exc:
-            raise InputRefused(str(path), f"is not a CSV file in UTF-8 ({exc})") from exc
-        return {
-            row["file"]: {k: _uniform(k, v) for k, v in row.items() if k and k != "file" and isinstance(v, str) and v}
-            for row in rows
-            if row.get("file")
-        }
-
-
-def _uniform(field: str, value: str) -> str:
-    """Dates year first, so that they can be compared: 2020.8.7, 2020年8月7日 and 07.08.2020 are 2020-08-07."""
-    if "date" not in field.lower() and "日期" not in field:
-        return value
-    if found := _YEAR_FIRST.fullmatch(value.strip()):
-        year, month, day = found.groups()
-    elif found := _DAY_FIRST.fullmatch(value.strip()):
-        day, month, year = found.groups()
-    else:
-        return value
-    return f"{year}-{int(month):02}-{int(day):02}"
 
 
 def _thumbnail(image: Image, view: View) -> bytes:
