@@ -75,7 +75,7 @@ def search(
     page: Annotated[int | None, typer.Option(help="Only this page of the drawing, from 0.")] = None,
     box: Annotated[str, typer.Option(help="Only this part of the page: x0,y0,x1,y1 in pixels.")] = "",
     rerank: Annotated[
-        bool, typer.Option("--rerank", help="Order the best hundred anew by the neighbours they share with the query.")
+        bool, typer.Option("--rerank", help="Order the best 200 anew by the paths of neighbours that lead to them.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

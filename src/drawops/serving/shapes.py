@@ -42,7 +42,9 @@ def add_shapes(app: FastAPI, settings: Settings) -> None:
         ] = "",
         page: Annotated[int | None, Form(description="Only this page of the drawing, from 0.")] = None,
         box: Annotated[str, Form(description="Only this part of the page: x0,y0,x1,y1 in pixels.")] = "",
-        rerank: Annotated[bool, Form(description="Order the best hundred anew by shared neighbours.")] = False,
+        rerank: Annotated[
+            bool, Form(description="Order the best 200 anew by the paths of neighbours that lead to them.")
+        ] = False,
     ) -> dict[str, Any]:
         """The drawings whose shape is most similar; score = (1 + cosine) / 2 of the best view."""
         with uploaded(file) as path:

@@ -14,7 +14,7 @@ from drawops.drawings import open_drawing
 from drawops.drawings.model import Image
 from drawops.similarity.embedding import BLOCKS, Describer, Embedder, join, stacked
 from drawops.similarity.labelled import Classes, labelled_files
-from drawops.similarity.reranking import SHORTLIST, k_reciprocal, scores_between
+from drawops.similarity.reranking import SHORTLIST, diffused, scores_between
 from drawops.similarity.retrieval import Retrieval, retrieval_of_order
 from drawops.similarity.shape import View, isolate
 
@@ -48,7 +48,7 @@ def retrieval(vectors: NDArray[np.floating], labels: list[str], *, rerank: bool 
     if rerank:
         for row in order:
             first = row[1 : SHORTLIST + 1]  # without the query
-            row[1 : SHORTLIST + 1] = first[k_reciprocal(scores_between(rows[row[: SHORTLIST + 1], None]))]
+            row[1 : SHORTLIST + 1] = first[diffused(scores_between(rows[row[: SHORTLIST + 1], None]))]
     return retrieval_of_order(order, labels)
 
 

@@ -203,7 +203,7 @@ class ShapeSearch:
 
         Args:
             page: of a file, only this page (from 0). box: only what lies in this part of the page, in its pixels.
-            rerank: order the best hundred anew by the neighbours that they share with the query. The scores stay
+            rerank: order the best two hundred anew by the paths of neighbours that lead to them. The scores stay
                 what they are, and are no longer in order.
         Raises:
             InputRefused: no shape in it, or see `VectorIndex.search`.
