@@ -5,6 +5,7 @@ in pixels; a drawing at a scale that no sheet could have (a plan in metres, an u
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +22,13 @@ from ezdxf.addons.drawing.frontend import UniversalFrontend
 from ezdxf.addons.drawing.pipeline import RenderPipeline2d
 from ezdxf.addons.drawing.properties import LayoutProperties, Properties
 from ezdxf.addons.drawing.recorder import Recorder
+from ezdxf.entities import DXFGraphic
 from ezdxf.enums import InsertUnits
 from ezdxf.lldxf.const import DXFError
 from ezdxf.lldxf.encoding import decode_dxf_unicode, has_dxf_unicode
 from ezdxf.math import BoundingBox2d, Matrix44, Vec2
 from ezdxf.units import conversion_factor
+from numpy.typing import NDArray
 
 from drawops.drawings.dxf_text import FallbackTextRenderer
 from drawops.drawings.harvest import Piece, to_lines
@@ -40,6 +43,24 @@ _SHEETS_MM = ((148, 210), (210, 297), (297, 420), (420, 594), (594, 841), (841, 
 _MARGIN = 0.02
 _MIN_CAP_PX = 14.0  # median cap height below which the page is drawn larger, up to three times
 _CAP_TO_EM = 1.4
+_ANNOTATION = "\0annotation"  # the layer under which the recorder keeps what is no outline
+_ANNOTATION_KINDS = frozenset(
+    [
+        "DIMENSION",
+        "ARC_DIMENSION",
+        "LARGE_RADIAL_DIMENSION",
+        "LEADER",
+        "MULTILEADER",
+        "MLEADER",
+        "TOLERANCE",
+        "TEXT",
+        "MTEXT",
+        "ATTRIB",
+        "ATTDEF",
+    ]
+)
+_ANNOTATION_LAYERS = re.compile(r"dim|bema[sß]+ung|hatch|schraff|cent(er|re)|mittel|尺寸|标注|中心|剖面|填充", re.I)
+_CENTRE_LINES = re.compile(r"cent(er|re)|mitte|dash_?dot|phantom|divide|acad_iso(04|08|10)w", re.I)
 _CONFIG = Configuration(
     background_policy=BackgroundPolicy.WHITE,
     line_policy=LinePolicy.ACCURATE,
@@ -93,7 +114,8 @@ class DxfSource:
         canvas = Canvas(width, height, self._dpi)
         player.replay(canvas)
         pieces = [_in_pixels(piece, to_pixels, scale) for piece in pipeline.pieces]
-        return Page(index, canvas.image, self._dpi, tuple(mark_partial(to_lines(pieces, canvas.image), canvas.image)))
+        lines = tuple(mark_partial(to_lines(pieces, canvas.image), canvas.image))
+        return Page(index, canvas.image, self._dpi, lines, canvas.outlines())
 
     def close(self) -> None:
         del self._document, self._layouts
@@ -120,6 +142,19 @@ class HarvestingPipeline(RenderPipeline2d):
     def __init__(self, backend: Recorder) -> None:
         super().__init__(backend)
         self.pieces: list[Piece] = []
+        self._inside: list[bool] = []  # of the entities that are being drawn, the outermost first: is it annotation?
+
+    def enter_entity(self, entity: DXFGraphic, properties: Properties) -> None:
+        super().enter_entity(entity, properties)
+        self._inside.append(is_annotation(entity, properties))
+
+    def exit_entity(self, entity: DXFGraphic) -> None:
+        super().exit_entity(entity)
+        self._inside.pop()
+
+    def get_backend_properties(self, properties: Properties) -> BackendProperties:
+        result = super().get_backend_properties(properties)
+        return result._replace(layer=_ANNOTATION) if any(self._inside) else result
 
     def draw_text(
         self, text: str, transform: Matrix44, properties: Properties, cap_height: float, dxftype: str = "TEXT"
@@ -166,13 +201,30 @@ class HarvestingPipeline(RenderPipeline2d):
         )
 
 
+def is_annotation(entity: DXFGraphic, properties: Properties) -> bool:
+    """Whether an entity is no outline of the part, by its kind, its line type or the name of its layer."""
+    if entity.dxftype() == "HATCH":
+        return not entity.dxf.solid_fill  # what is filled is drawn as a silhouette
+    return (
+        entity.dxftype() in _ANNOTATION_KINDS
+        or _CENTRE_LINES.search(properties.linetype_name) is not None
+        or _ANNOTATION_LAYERS.search(properties.layer) is not None
+    )
+
+
 class Canvas(Backend):
     """A white page on which ezdxf draws in pixels: dark, anti-aliased, line weights at the page's dpi."""
 
     def __init__(self, width: int, height: int, dpi: float) -> None:
         super().__init__()
         self.image: Image = np.full((height, width, 3), 255, np.uint8)
+        self._outlines = np.zeros((height, width), np.uint8)
+        self._annotated = False
         self._dpi = dpi
+
+    def outlines(self) -> NDArray[np.bool_] | None:
+        """What is not annotation; None where there is none, or nothing else."""
+        return self._outlines > 0 if self._annotated and self._outlines.any() else None
 
     def draw_point(self, pos: Vec2, properties: BackendProperties) -> None:
         self._stroke([np.array([[pos.x, pos.y], [pos.x + 0.5, pos.y]])], properties)
@@ -212,13 +264,23 @@ class Canvas(Backend):
     def _stroke(self, polylines: list[np.ndarray], properties: BackendProperties) -> None:
         width = max(1, round(properties.lineweight / 25.4 * self._dpi))
         shade = min(_shade(properties.color), 90)  # yellow or white lines of a dark screen are black on paper
-        cv2.polylines(self.image, [_fixed(p) for p in polylines], False, (shade,) * 3, width, cv2.LINE_AA, _SHIFT)
+        lines = [_fixed(p) for p in polylines]
+        cv2.polylines(self.image, lines, False, (shade,) * 3, width, cv2.LINE_AA, _SHIFT)
+        if properties.layer == _ANNOTATION:
+            self._annotated = True
+        else:
+            cv2.polylines(self._outlines, lines, False, 255, width + 2, cv2.LINE_8, _SHIFT)
 
     def _fill(self, polygons: list[np.ndarray], properties: BackendProperties) -> None:
         shade = _shade(properties.color)
         # White fills are masks under text; other light ones are dimmed so that yellow letters can be read.
         shade = 255 if shade >= 250 else min(shade, 110)
-        cv2.fillPoly(self.image, [_fixed(p) for p in polygons if len(p) > 2], (shade,) * 3, cv2.LINE_AA, _SHIFT)
+        areas = [_fixed(p) for p in polygons if len(p) > 2]
+        cv2.fillPoly(self.image, areas, (shade,) * 3, cv2.LINE_AA, _SHIFT)
+        if properties.layer == _ANNOTATION:
+            self._annotated = True
+        else:
+            cv2.fillPoly(self._outlines, areas, 255, cv2.LINE_8, _SHIFT)
 
 
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates

@@ -46,12 +46,17 @@ class TextLine:
 
 @dataclass(frozen=True)
 class Page:
-    """One page as pixels, with the text the file itself knows (empty for scans)."""
+    """One page as pixels, with the text the file itself knows (empty for scans).
+
+    `outlines` (H, W) bool marks what may be an outline of the part, where the file calls the rest otherwise: dimensions,
+    leaders, texts, hatching, centre lines.
+    """
 
     index: int
     image: Image
     dpi: float
     lines: tuple[TextLine, ...] = field(default=())
+    outlines: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
 
     @property
     def width(self) -> int:

@@ -1,6 +1,6 @@
 """From the picture of a sheet (or of one part) to the silhouettes of its views.
 
-Only pixels are used. Ink is told from paper; the frame goes, and with it what hangs on it or lies outside (title
+Ink is told from paper, and in DXF files outlines from what the file calls otherwise (dimensions, hatching, centre lines); the frame goes, and with it what hangs on it or lies outside (title
 block, zone marks); where outlines are drawn heavier than dimensions, the light lines go too; closed outlines are
 filled; what is left falls into views by distance. A picture in which nothing is closed (a symbol, a sketch) is taken
 as it is drawn.
@@ -67,6 +67,11 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     if not sheet.any():
         return []
     outlines = _heavy_lines(darkness, sheet)
+    if isinstance(page, Page) and page.outlines is not None:
+        said = cv2.resize(_binary(page.outlines), sheet.shape[::-1], interpolation=cv2.INTER_AREA)
+        drawn = sheet & _binary(said > 0)
+        if cv2.countNonZero(drawn) > 0.02 * cv2.countNonZero(sheet):  # else a sheet of dimensions only
+            outlines, sheet = (drawn if outlines is sheet else outlines & drawn), drawn
     if frame is None and outlines is sheet:  # a symbol, a sketch, a silhouette: all of it is shape
         apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
         return _views(_fill(sheet), sheet, scale, gap=apart)
