@@ -64,6 +64,52 @@ def retrieval(
 
 
 @bench.command()
+def reading(
+    folder: Annotated[Path, typer.Argument(help="Drawings with a Label.txt beside them, or with vector text.")],
+    model: Annotated[str, typer.Option(help="champion, base, a version's label, or a model directory.")] = "champion",
+    vector_text: Annotated[
+        bool,
+        typer.Option("--vector-text/--no-vector-text", help="Give the reader the text that a labelled file knows."),
+    ] = False,
+    show: Annotated[int, typer.Option(min=0, help="How many misses, and lines beside all labels, are listed.")] = 40,
+    as_json: AsJson = False,
+) -> None:
+    """How well labelled drawings are read from end to end, and how the rest was missed: not found, cut, misread, …"""
+    from drawops.evaluation.end_to_end import read_folder
+    from drawops.reading import open_model
+
+    label, reader = open_model(model, writing_settings())
+    tally, unscored = read_folder(
+        folder, reader, use_vector_text=vector_text, progress=lambda done, of, name: say(f"{done + 1}/{of} {name}")
+    )
+    for reason in unscored:
+        say(f"not scored: {reason}")
+    if as_json:
+        print_json({"model": label, **tally.to_dict(), "not_scored": unscored})
+        return
+    print(f"{label}: {tally.right} of {tally.labels} labels right ({tally.recall:.1%}), precision {tally.precision:.1%}, "
+          f"hmean {tally.hmean:.1%}, CER {tally.cer:.4f}; found {tally.found_recall:.1%}")  # fmt: skip
+    print_table(
+        ("kind", "labels", "right", "%"),
+        ((k, n, tally.kinds_right[k], f"{tally.kinds_right[k] / n:.1%}") for k, n in tally.kinds.most_common()),
+    )
+    print_table(
+        ("missed because", "labels", "right in the labelled box"),
+        (
+            (fault, count, sum(miss.finding for miss in tally.misses if miss.fault == fault))
+            for fault, count in tally.faults.most_common()
+        ),
+    )
+    print(f"{len(tally.extra)} lines read where no label is, {len(tally.doubled)} read twice")
+    print_table(
+        ("page", "missed because", "label", "read", "in the labelled box", "x", "y"),
+        ((m.page, m.fault, m.text, m.read, m.in_true_box, m.x, m.y) for m in tally.misses[:show]),
+    )
+    if tally.extra and show:
+        print_table(("page", "read where no label is", "score"), tally.extra[:show])
+
+
+@bench.command()
 def index(
     n: Annotated[int, typer.Option("-n", help="How many vectors.")] = 100_000,
     dim: Annotated[int, typer.Option(help="Numbers in a vector.")] = 256,
