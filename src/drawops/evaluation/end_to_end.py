@@ -18,6 +18,7 @@ from drawops.drawings.symbols import PARTIAL
 from drawops.errors import InputRefused
 from drawops.evaluation.text import edit_counts
 from drawops.ocr.boxes import Box, box_of_quad, overlap, touching, wrap
+from drawops.ocr.files import read_upright
 from drawops.ocr.fitting import fit
 from drawops.ocr.reader import Reader
 
@@ -289,7 +290,7 @@ def read_folder(
 def _score(
     tally: Tally, name: str, page: Page, truth: Sequence[TextLine], reader: Reader, use_vector_text: bool
 ) -> None:
-    read = reader.read_page(page, use_vector_text=use_vector_text)
+    read = read_upright(page, reader, use_vector_text=use_vector_text).lines
 
     def in_true_boxes(lines: Sequence[TextLine]) -> list[str]:
         return [r.text for r in reader.recogniser.read([fit(page.image, box_of_quad(t.quad)).crop for t in lines])]

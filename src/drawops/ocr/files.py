@@ -1,14 +1,53 @@
 """Reading whole files: a drawing in, what `drawops read --format json` prints out."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 from drawops.dimensions import parse_dimension
 from drawops.drawings import open_drawing
-from drawops.drawings.model import TextLine
-from drawops.ocr.reader import Reader
-from drawops.ocr.title_block import read_title_block
+from drawops.drawings.cleaning import move_lines, turn_page
+from drawops.drawings.model import Page, TextLine
+from drawops.drawings.orientation import turns_to_upright
+from drawops.ocr.reader import SURE, Reader
+from drawops.ocr.title_block import TitleBlock, read_title_block
 from drawops.ocr.zones import zone_marks
+
+_MOSTLY = 0.5
+
+
+@dataclass(frozen=True)
+class PageReading:
+    """`lines` in pixels of the page as it was opened; `others` are the indices of those that belong to the title block
+    or to the border, and so are no dimensions."""
+
+    lines: tuple[TextLine, ...]
+    title_block: TitleBlock | None
+    others: frozenset[int]
+
+
+def read_upright(page: Page, reader: Reader, *, use_vector_text: bool = True) -> PageReading:
+    """Read a page the way up that its text asks for: scans lie on their side or on their head."""
+    lines = reader.read_page(page, use_vector_text=use_vector_text)
+    if turns := _turns_needed(lines, page):
+        page, matrix = turn_page(page, turns)
+        lines = reader.read_page(page, use_vector_text=use_vector_text)
+    block = read_title_block(lines, page.image)
+    others = zone_marks(lines, page.width, page.height) | (block.members if block else frozenset())
+    back = cv2.invertAffineTransform(matrix) if turns else None
+    return PageReading(tuple(lines) if back is None else move_lines(tuple(lines), np.asarray(back)), block, others)
+
+
+def _turns_needed(lines: Sequence[TextLine], page: Page) -> int:
+    """Counter-clockwise quarter turns that put the page upright. Most pages read well and level, and are not looked at
+    again."""
+    characters = sum(len(line.text) for line in lines)
+    level = sum(len(line.text) for line in lines if abs(line.angle) < 20 and line.score >= SURE)
+    return 0 if characters and level > _MOSTLY * characters else turns_to_upright(page.image)[0]
 
 
 def read_file(path: Path | str, reader: Reader, *, model: str, use_vector_text: bool = True) -> dict[str, Any]:
@@ -29,17 +68,15 @@ def read_file(path: Path | str, reader: Reader, *, model: str, use_vector_text: 
     pages = []
     with open_drawing(path) as drawing:
         for page in drawing.pages():
-            lines = reader.read_page(page, use_vector_text=use_vector_text)
-            block = read_title_block(lines, page.image)
-            others = zone_marks(lines, page.width, page.height) | (block.members if block else frozenset())
+            read = read_upright(page, reader, use_vector_text=use_vector_text)
             pages.append(
                 {
                     "page": page.index,
                     "width": page.width,
                     "height": page.height,
                     "dpi": round(float(page.dpi), 2),
-                    "title_block": block.fields if block else None,
-                    "lines": [_entry(line, measures=i not in others) for i, line in enumerate(lines)],
+                    "title_block": read.title_block.fields if read.title_block else None,
+                    "lines": [_entry(line, measures=i not in read.others) for i, line in enumerate(read.lines)],
                 }
             )
     return {"file": str(path), "model": model, "pages": pages}
