@@ -5,7 +5,7 @@ import pytest
 
 from drawops.drawings.crops import crop_line, quad_size
 from drawops.drawings.model import quad_angle
-from drawops.ocr.boxes import Box, box_of_quad, merge_passes, overlap, wrap
+from drawops.ocr.boxes import Box, box_of_quad, levelled, merge_passes, overlap, wrap
 from drawops.ocr.detector import _spans, boxes_of
 
 
@@ -107,3 +107,31 @@ def test_a_crop_may_reach_over_the_edge_of_the_page():
         crop = crop_line(image, quad)
         assert crop.shape[:2] == tuple(round(v) for v in reversed(quad_size(quad)))
         assert (crop == 200).all()
+
+
+def test_a_frame_that_one_pass_found_whole_wins_over_its_cells():
+    cells = [Box(50, 50, 26, 23, 0), Box(99, 49, 59, 38, 0), Box(148, 50, 30, 29, 0)]
+    whole = Box(100, 49, 152, 52, 0)
+    assert merge_passes([cells, [whole], [Box(100, 50, 154, 56, 0)]]) == [whole]
+
+
+def test_the_size_is_not_lost_where_only_its_deviation_contradicts_the_whole():
+    size, deviation, whole = Box(614, 174, 74, 48, 0), Box(656, 186, 54, 34, 0), Box(629, 178, 115, 61, 0)
+    assert merge_passes([[size, deviation], [whole]]) == [whole]
+
+
+def test_short_boxes_stand_as_the_page_does():
+    askew, slanted, line = Box(100, 100, 90, 40, -5), Box(300, 100, 90, 40, 30), Box(200, 300, 400, 30, 0)
+    level, same, long = levelled([askew, slanted, line])
+    assert (level.angle, same, long) == (0, slanted, line)
+    assert level.bounds()[0] <= min(x for x, _ in askew.quad()) and level.bounds()[1] <= min(y for _, y in askew.quad())
+
+
+def test_on_a_skewed_page_level_is_what_its_long_lines_say():
+    lines = [Box(200, y, 500, 30, 3) for y in (100, 200, 300)]
+    assert levelled([*lines, Box(600, 600, 60, 30, 0)])[-1].angle == 3
+
+
+def test_a_part_of_a_box_is_measured_along_its_reading_direction():
+    part = Box(100, 100, 80, 20, 90).part(0, 0, 20, 20)
+    assert (round(part.x), round(part.y), part.length, part.height) == (100, 130, 20, 20)

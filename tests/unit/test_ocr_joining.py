@@ -5,7 +5,7 @@ import pytest
 
 from drawops.drawings.model import TextLine
 from drawops.ocr.boxes import Box, box_of_quad
-from drawops.ocr.joining import join_lines
+from drawops.ocr.joining import join_lines, without_lone_symbols
 
 
 def line(
@@ -121,3 +121,17 @@ def test_two_frames_one_over_the_other_stay_two():
 def test_a_section_letter_beside_a_size_is_no_datum():
     assert texts(line("1.5", 500, 500), line("A", 570, 500)) == ["1.5", "A"]
     assert texts(line("30", 500, 500), line("A", 550, 500)) == ["30", "A"]
+
+
+def test_a_symbol_without_text_near_is_a_stroke_of_the_drawing():
+    alone, symbol, zone, vector = (
+        line("∥", 100, 100),
+        line("⊥", 400, 400),
+        line("0.1", 425, 400),
+        line("⌖", 800, 100, source="vector"),
+    )
+    assert without_lone_symbols([alone, symbol, zone, vector]) == [symbol, zone, vector]
+
+
+def test_two_strokes_beside_each_other_do_not_vouch_for_each_other():
+    assert without_lone_symbols([line("∥", 100, 100), line("∥", 125, 100)]) == []

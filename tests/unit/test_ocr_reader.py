@@ -8,8 +8,9 @@ from PIL import ImageDraw
 from drawops.drawings.model import Page, TextLine
 from drawops.ocr import open_reader
 from drawops.ocr.boxes import Box, box_of_quad, overlap
+from drawops.ocr.files import read_upright
 from drawops.ocr.fitting import fit
-from drawops.ocr.reader import Reader
+from drawops.ocr.reader import Reader, _tidy
 from drawops.ocr.vector import combine
 from drawops.settings import Settings
 from tests.pictures import text_picture
@@ -189,3 +190,32 @@ def test_lines_do_not_lie_over_each_other(reader):
     boxes = [box_of_quad(t.quad) for t in lines]
     assert len(boxes) == 8
     assert all(overlap(a, b) == 0 for n, a in enumerate(boxes) for b in boxes[:n])
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+def test_a_page_on_its_side_or_its_head_is_read_the_way_up_that_its_text_asks_for(reader, turns):
+    texts = [
+        (t, 450, 80 + 70 * n, 0) for n, t in enumerate(("General tolerances", "Part number 1207", "Break sharp edges"))
+    ]
+    upright = sheet(
+        *texts, ("Material steel", 450, 300, 0), ("Drawn by Ekman", 450, 370, 0), ("All dimensions", 450, 440, 0)
+    )
+    page = Page(0, np.ascontiguousarray(np.rot90(upright, turns)), 200.0)
+    lines = {line.text: line for line in read_upright(page, reader).lines}
+    assert {"General tolerances", "Part number 1207", "All dimensions"} <= set(lines)
+    line = lines["General tolerances"]
+    assert line.angle % 360 == pytest.approx(90 * turns, abs=2)
+    box = box_of_quad(line.quad)
+    wanted = {1: (80, 450), 2: (450, 620)}[turns]  # of a sheet of 900 x 700, turned counter-clockwise
+    assert (box.x, box.y) == (pytest.approx(wanted[0], abs=8), pytest.approx(wanted[1], abs=8))
+
+
+def test_a_chinese_sentence_may_end_with_a_number():
+    assert _tidy("未注倒角C0.5。") == "未注倒角C0.5。"
+    assert _tidy("45。") == "45°"
+
+
+def test_walls_beside_a_text_are_not_read():
+    assert _tidy("|0.05|A|") == "0.05|A"
+    assert _tidy("M10×1.5-6g_") == "M10×1.5-6g"
+    assert _tidy("|") == "|"

@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 
 from drawops.drawings.model import Quad
 
+_FULLER = 1.25  # length ratio from which one box is a line and the other a piece of it
+_ONE_ROW = 1.6  # height ratio up to which they stand on one row
+_LOWER = 0.67  # height ratio below which one is a row of the other
+_ASKEW = 8.0  # degrees
+_LONG = 6.0  # length by height from which a box's angle can be trusted
+
 
 @dataclass(frozen=True)
 class Box:
@@ -54,6 +60,13 @@ class Box:
             height=self.height * factor,
         )
 
+    def part(self, left: float, top: float, right: float, bottom: float) -> "Box":
+        """The part between two points that are measured along and across from the corner where reading starts."""
+        along, across = self.axes
+        centre = np.array([self.x, self.y]) + along * ((left + right - self.length) / 2)
+        centre = centre + across * ((top + bottom - self.height) / 2)
+        return replace(self, x=float(centre[0]), y=float(centre[1]), length=right - left, height=bottom - top)
+
     def turned(self, degrees: float) -> "Box":
         """The same rectangle read in another direction, `degrees` a multiple of 90."""
         length, height = (self.length, self.height) if degrees % 180 == 0 else (self.height, self.length)
@@ -87,12 +100,35 @@ def overlap(a: Box, b: Box) -> float:
     return 0.0 if kind == cv2.INTERSECT_NONE or points is None else float(cv2.contourArea(cv2.convexHull(points)))
 
 
+def levelled(boxes: Sequence[Box]) -> list[Box]:
+    """Boxes that stand nearly level or upright stand as the page does: of a short text, or one with deviations at its
+    end, the smallest rectangle is often askew. The long lines tell how the page itself is turned."""
+    lean = [_lean(box.angle) for box in boxes if box.length > _LONG * box.height and abs(_lean(box.angle)) < _ASKEW]
+    page = float(np.median(lean)) if len(lean) >= 3 else 0.0
+    found = []
+    for box in boxes:
+        off = _lean(box.angle - page)
+        most = 1.5 * _ASKEW if box.length < 0.5 * _LONG * box.height else _ASKEW
+        if off == 0 or abs(off) > most or box.length > _LONG * box.height:
+            found.append(box)
+            continue
+        c, s = np.cos(np.radians(abs(off))), np.sin(np.radians(abs(off)))
+        length, height = float(box.length * c + box.height * s), float(box.height * c + box.length * s)
+        found.append(replace(box, length=length, height=height, angle=wrap(box.angle - off)))
+    return found
+
+
+def _lean(angle: float) -> float:
+    """How far an angle is from level or upright, degrees in [-45, 45)."""
+    return (angle + 45.0) % 90.0 - 45.0
+
+
 def merge_passes(passes: Sequence[Sequence[Box]]) -> list[Box]:
     """One set of boxes from several detector passes over the same page, the most trusted pass first.
 
-    Where boxes of two passes lie over each other the fuller one of the same text height is kept (a pass may
-    have cut a line into pieces); a box that swallows two or more lower ones (a pass ran two lines together)
-    gives way to them, but for what of it they leave free; otherwise the earlier pass wins.
+    Where boxes of two passes lie over each other the fuller one of the same text height is kept, and all its pieces go
+    (a pass may have cut a line); a box that swallows two or more lower ones (a pass ran two lines together) gives way
+    to them, but for what of it they leave free; otherwise the earlier pass wins.
     """
     boxes = [box for boxes in passes for box in boxes]
     rank = [n for n, boxes in enumerate(passes) for _ in boxes]
@@ -102,26 +138,54 @@ def merge_passes(passes: Sequence[Sequence[Box]]) -> list[Box]:
     alive = [True] * len(boxes)
     remainders: list[Box] = []
     for i, box in enumerate(boxes):  # boxes that hold several lines
-        inside = [j for j in near[i] if _share(boxes[j], box) > 0.7 and boxes[j].height < 0.67 * box.height]
+        inside = [j for j in near[i] if _share(boxes[j], box) > 0.7 and boxes[j].height < _LOWER * box.height]
         lines = [j for j in inside if not any(k < j and _share(boxes[j], boxes[k]) > 0.3 for k in inside)]
         if len(lines) >= 2 and sum(boxes[j].area for j in lines) > 0.35 * box.area:
             alive[i] = False
             if rest := _rest(box, [boxes[j] for j in lines]):
                 remainders.append(rest)
-    order = sorted(range(len(boxes)), key=lambda i: (rank[i], -boxes[i].length))
+    order = sorted(range(len(boxes)), key=lambda i: (-boxes[i].length, rank[i]))
+    place = {i: n for n, i in enumerate(order)}
     for i in order:
-        for j in near[i]:
-            if not (alive[i] and alive[j]) or overlap(boxes[i], boxes[j]) < 0.5 * min(boxes[i].area, boxes[j].area):
-                continue
-            fuller = boxes[j].length > 1.25 * boxes[i].length and boxes[j].height < 1.6 * boxes[i].height
-            alive[i if fuller else j] = False
-            if not fuller and boxes[i].height < 0.67 * boxes[j].height and (rest := _rest(boxes[j], [boxes[i]])):
+        box = boxes[i]
+        rivals = [j for j in near[i] if alive[j] and place[j] > place[i] and _rival(box, boxes[j])] if alive[i] else []
+        trusted = [j for j in rivals if rank[j] < rank[i]]
+        alike = any(box.length <= _FULLER * boxes[j].length for j in trusted)
+        row = max((_height_across(boxes[j], box) for j in trusted), default=box.height)
+        taller = box.height >= _ONE_ROW * row and not any(rank[j] != rank[i] and _same(box, boxes[j]) for j in rivals)
+        if alike or taller:  # else it is the whole line of which the others are pieces
+            alive[i] = False
+            low = [boxes[j] for j in trusted if boxes[j].height < _LOWER * box.height]
+            if low and (rest := _rest(box, low)):
+                remainders.append(rest)
+            continue
+        for j in rivals:
+            alive[j] = False
+            if box.height < _LOWER * boxes[j].height and (rest := _rest(boxes[j], [box])):
                 remainders.append(rest)
     kept = [box for box, keep in zip(boxes, alive, strict=True) if keep]
     for rest in remainders:
         if all(overlap(rest, box) < 0.3 * min(rest.area, box.area) for box in kept):
             kept.append(rest)
     return kept
+
+
+def _rival(a: Box, b: Box) -> bool:
+    """Do two boxes lie over each other?"""
+    return overlap(a, b) >= 0.5 * min(a.area, b.area)
+
+
+def _same(a: Box, b: Box) -> bool:
+    """Are two boxes the same one, seen twice?"""
+    common = overlap(a, b)
+    return common > 0.75 * (a.area + b.area - common)
+
+
+def _height_across(part: Box, box: Box) -> float:
+    """How high a part is, measured across the reading direction of `box`: a pass that caught the end of a slanted text
+    took it for an upright one."""
+    turn = np.radians(part.angle - box.angle)
+    return float(part.length * abs(np.sin(turn)) + part.height * abs(np.cos(turn)))
 
 
 def _rest(box: Box, inside: Sequence[Box]) -> Box | None:

@@ -12,6 +12,10 @@ from drawops.ocr.boxes import Box
 
 INK_CONTRAST = 50  # grey levels between paper and the faintest ink
 MARGIN = 0.15  # white around the characters, in character heights
+_SQUARISH = 2.2  # boxes below this aspect may hold one figure and much else
+_STROKE = 0.08  # narrower than this share of its height is no 1 but a line
+_SMALLEST = 8  # pixels: lower characters can't be read
+_EDGE = 0.12  # and around those of a finished line
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,15 @@ class Parts:
 class Fitted:
     """`crop` is (H, W, 3) uint8 RGB, upright in the box's reading direction. `ink` is (width, height) in pixels of
     the free-standing characters in it, None without any: the head of an arrow is found as text too, but hangs on
-    its line. `certain` says that more than its own reading shows it to be text."""
+    its line. `certain` says that more than its own reading shows it to be text, `stacked` that the characters stand over each
+    other rather than side by side, `shrunk` that the box was far larger than its characters."""
 
     box: Box
     crop: Image
     ink: tuple[float, float] | None
     certain: bool = False
+    stacked: bool = False
+    shrunk: bool = False
 
     @property
     def aspect(self) -> float:
@@ -51,12 +58,21 @@ class Fitted:
         return width / max(height, 1.0)
 
 
+@dataclass(frozen=True)
+class _Rules:
+    """Straight lines that hang together with something else: the columns of the upright ones (the walls of a frame),
+    and the (h, w) mask of all the ink that hung on them."""
+
+    walls: NDArray[np.intp]
+    hung: NDArray[np.bool_]
+
+
 def fit(image: Image, box: Box) -> Fitted:
     """Grow a box to whole characters, and crop it without the drawing's lines.
 
     A character that the box cuts is taken in whole, and so are characters of like height that follow within
-    less than half a character height. Straight lines that only pass by (frames, dimension lines, underlines)
-    are painted in the colour of the paper; what touches a character stays.
+    less than half a character height on the same side of a wall. Straight lines (frames, dimension lines, underlines)
+    are painted in the colour of the paper.
     """
     reach = 2.5 * min(box.height, box.length)
     window_box = replace(box, length=box.length + 2 * reach, height=box.height * 1.6)
@@ -66,21 +82,55 @@ def fit(image: Image, box: Box) -> Fitted:
     top, bottom = rows / 2 - box.height / 2, rows / 2 + box.height / 2
     paper, parts = ink_parts(window)
     letters = _letters(parts, left, top, right, bottom)
+    clean, rules = _without_lines(window, parts, paper, (left, top, right, bottom), _tall(parts, letters))
+    if rules:  # characters that hung on a line stand free now
+        _, parts = ink_parts(clean)
+        letters = _letters(parts, left, top, right, bottom)
+    inner = _inner_row(parts, left, top, right, bottom) if box.length < _SQUARISH * box.height else None
+    if inner is not None:
+        letters = inner  # the box is one around a figure and the arrows beside it
+        left, right = float(parts.left[letters].min()), float(parts.right[letters].max())
+        top, bottom = float(parts.top[letters].min()), float(parts.bottom[letters].max())
     new_left, new_top, new_right, new_bottom = left, top, right, bottom
-    ink = None
+    ink, stacked = None, False
     if letters.any():
-        low, up, high, down = _grown(parts, letters)
+        low, up, high, down = _grown(parts, letters, rules)
         margin = MARGIN * (down - up)
         new_left, new_right = min(left, low - margin), max(right, high + margin)
         new_top, new_bottom = min(top, up - margin), max(bottom, down + margin)
         ink = (high - low, down - up)
+        stacked = _stand_over_each_other(parts, letters)
     x0, x1 = max(0, round(new_left)), min(columns, round(new_right))
     y0, y1 = max(0, round(new_top)), min(rows, round(new_bottom))
-    clean = _without_lines(window, parts, paper, (left, top, right, bottom))
-    along, across = box.axes
-    centre = np.array([box.x, box.y]) + along * ((x0 + x1) / 2 - columns / 2) + across * ((y0 + y1) / 2 - rows / 2)
-    fitted = replace(box, x=float(centre[0]), y=float(centre[1]), length=float(x1 - x0), height=float(y1 - y0))
-    return Fitted(fitted, np.ascontiguousarray(clean[y0:y1, x0:x1]), ink)
+    part = window_box.part(float(x0), float(y0), float(x1), float(y1))
+    return Fitted(part, np.ascontiguousarray(clean[y0:y1, x0:x1]), ink, stacked=stacked, shrunk=inner is not None)
+
+
+def tightened(image: Image, box: Box) -> Box:
+    """The box drawn in to its ink and a little margin; never larger than it was.
+
+    A box that was fitted for reading has paper around the characters, more than a person draws around them.
+    """
+    window = crop_line(image, box.quad())
+    rows, columns = window.shape[:2]
+    paper, parts = ink_parts(window)
+    ink = (parts.widths < 2.5 * rows) & (parts.heights < rows)
+    clean, rules = _without_lines(window, parts, paper, (0, 0, columns, rows), _tall(parts, ink))
+    if rules:
+        _, parts = ink_parts(clean)
+    inside = (parts.left > 0) & (parts.top > 0) & (parts.right < columns) & (parts.bottom < rows)
+    solid = inside & (np.maximum(parts.widths, parts.heights) >= 2) & (parts.widths < 2.5 * rows)
+    if not solid.any():
+        return box
+    left, right = float(parts.left[solid].min()), float(parts.right[solid].max())
+    top, bottom = float(parts.top[solid].min()), float(parts.bottom[solid].max())
+    like = (parts.heights > 0.5 * (bottom - top)) & (parts.widths < 1.6 * parts.heights)
+    if np.any(like & ~inside & (parts.widths > _STROKE * parts.heights) & (parts.heights < rows)):
+        return box  # a character touches the edge
+    margin = _EDGE * (bottom - top)
+    left, right = max(0.0, left - margin), min(float(columns), right + margin)
+    top, bottom = max(0.0, top - margin), min(float(rows), bottom + margin)
+    return box.part(left, top, right, bottom)
 
 
 def ink_parts(window: Image) -> tuple[NDArray[np.uint8], Parts]:
@@ -110,10 +160,60 @@ def _letters(parts: Parts, left: float, top: float, right: float, bottom: float)
     )
 
 
-def _grown(parts: Parts, letters: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """Edges of the ink of `letters` and of the characters that the box cuts or that follow closely."""
-    tall = float(np.percentile(parts.heights[letters], 75))
+def _inner_row(parts: Parts, left: float, top: float, right: float, bottom: float) -> NDArray[np.bool_] | None:
+    """The characters in a box that is more than twice as high as they are, where lines fill the rest; else None."""
+    height = bottom - top
+    inside = (parts.left > left) & (parts.top > top) & (parts.right < right) & (parts.bottom < bottom)
+    like = (
+        inside & (parts.heights >= _SMALLEST) & (parts.heights < 0.75 * height) & (parts.widths < 1.3 * parts.heights)
+    )
+    like &= ~_encloses(parts, like)
+    if not like.any():
+        return None
+    tallest = int(np.argmax(np.where(like, parts.heights, 0)))
+    tall = parts.heights[tallest]
+    if tall > 0.5 * height:
+        return None
+    up, down = parts.top[tallest], parts.bottom[tallest]
+    overlap = np.minimum(parts.bottom, down) - np.maximum(parts.top, up)
+    row = inside & ~_encloses(parts, like) & (overlap > 0.5 * np.minimum(parts.heights, tall))
+    row &= (parts.heights < 1.3 * tall) & (np.maximum(parts.widths, parts.heights) >= 2)
+    in_box = (parts.right > left) & (parts.left < right) & (parts.bottom > top) & (parts.top < bottom)
+    beside = in_box & ~row & ((parts.top < up - 0.2 * tall) | (parts.bottom > down + 0.2 * tall))
+    if np.maximum(parts.widths, parts.heights)[beside].max(initial=0) < tall or (like & ~row).sum() > 0.67 * like.sum():
+        return None  # nothing but paper around; or many things over each other: the text runs another way
+    return row
+
+
+def _stand_over_each_other(parts: Parts, letters: NDArray[np.bool_]) -> bool:
+    """Two or more characters of like size in one column, as those of a vertical text seen level."""
+    if letters.sum() < 2:
+        return False
+    left, right, heights = parts.left[letters], parts.right[letters], parts.heights[letters]
+    common = right.min() - left.max()
+    return bool(common > 0.6 * (right - left).max() and heights.min() > 0.5 * heights.max())
+
+
+def _encloses(parts: Parts, those: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which pieces of ink have the middle of another one of `those` between their edges, as arrows around a figure."""
+    x, y = (parts.left + parts.right)[those] / 2, (parts.top + parts.bottom)[those] / 2
+    among = (
+        (parts.left[:, None] < x) & (x < parts.right[:, None]) & (parts.top[:, None] < y) & (y < parts.bottom[:, None])
+    )
+    return np.asarray(among.sum(axis=1) > those, np.bool_)  # each has its own
+
+
+def _tall(parts: Parts, letters: NDArray[np.bool_]) -> float:
+    """How high the free-standing characters are; 0 where there are none."""
+    return float(np.percentile(parts.heights[letters], 75)) if letters.any() else 0.0
+
+
+def _grown(parts: Parts, letters: NDArray[np.bool_], rules: _Rules | None) -> tuple[float, float, float, float]:
+    """Edges of the ink of `letters` and of the characters that the box cuts or that follow closely: free-standing
+    ones, not beyond the nearest wall."""
+    tall = _tall(parts, letters)
     row_top, row_bottom = float(np.median(parts.top[letters])), float(np.median(parts.bottom[letters]))
+    low, high = float(parts.left[letters].min()), float(parts.right[letters].max())
     # A character stands on the same row, is about as high as the others, and not a line of the drawing.
     alike = (
         (parts.heights > 0.5 * tall)
@@ -122,10 +222,30 @@ def _grown(parts: Parts, letters: NDArray[np.bool_]) -> tuple[float, float, floa
         & (parts.top > row_top - 0.4 * tall)
         & (parts.bottom < row_bottom + 0.4 * tall)
     )
-    low, high = float(parts.left[letters].min()), float(parts.right[letters].max())
+    # Deviations are smaller than their size, and stand partly above or below it. With one the other one is taken too.
+    size = letters & (parts.heights > 0.85 * parts.heights[letters].max())
+    high_as, size_top, size_bottom = (float(np.median(v[size])) for v in (parts.heights, parts.top, parts.bottom))
+    small = (parts.heights > 0.4 * high_as) & (parts.heights < 0.85 * high_as) & (parts.widths < high_as)
+    small &= (parts.bottom > size_top + 0.1 * high_as) & (parts.top < size_bottom - 0.1 * high_as)
+    small &= (parts.top > size_top - 0.9 * high_as) & (parts.bottom < size_bottom + 0.9 * high_as)
+    aside = np.abs((parts.top + parts.bottom) - (size_top + size_bottom)) > 0.5 * high_as
+    stack = np.any(small & aside & (np.maximum(parts.left - high, low - parts.right) < 0.4 * tall))
+    reach = 0.9 if stack else 0.3
+    alike |= small & stack
+    if rules:
+        walls = rules.walls
+        alike &= parts.left >= max(walls[walls <= low], default=-1)
+        alike &= parts.right <= min(walls[walls >= high], default=np.inf)
+        alike[np.unique(parts.labels[rules.hung & (parts.labels > 0)]) - 1] = False
+    # A decimal point or a minus sign makes the way to the next character longer.
+    marks = (parts.heights < 0.5 * tall) & (parts.widths < 0.9 * tall) & (parts.heights > 0.08 * tall)
+    marks &= (parts.top > row_top + (0.3 - reach) * tall) & (parts.bottom < row_bottom + reach * tall)
     taken = letters.copy()
     while True:
-        gap = np.maximum(parts.left - high, low - parts.right)
+        behind, before = marks & (parts.left >= high - 1), marks & (parts.right <= low + 1)
+        end = max(parts.right[behind & (parts.left - high < 0.4 * tall)], default=high)
+        start = min(parts.left[before & (low - parts.right < 0.4 * tall)], default=low)
+        gap = np.maximum(parts.left - end, start - parts.right)
         more = alike & ~taken & (gap < 0.4 * tall)
         if not more.any():
             break
@@ -135,20 +255,45 @@ def _grown(parts: Parts, letters: NDArray[np.bool_]) -> tuple[float, float, floa
 
 
 def _without_lines(
-    window: Image, parts: Parts, paper: NDArray[np.uint8], core: tuple[float, float, float, float]
-) -> Image:
-    """The window with long straight pieces of ink painted over, where they do not touch a character."""
+    window: Image, parts: Parts, paper: NDArray[np.uint8], core: tuple[float, float, float, float], tall: float
+) -> tuple[Image, _Rules | None]:
+    """The window with straight lines painted over, and those that hung on something.
+
+    A piece of ink that is nothing but a straight stroke in the box goes as a whole, at whatever angle. From one that is
+    more, and goes on outside of the box (the walls of a frame, a line that letters stand on), the level and upright
+    strokes are taken that are clearly longer than the characters, which are `tall`, have them.
+    """
     left, top, right, bottom = (round(v) for v in core)
     height = bottom - top
-    long = np.flatnonzero((parts.widths > 2.5 * height) | (parts.heights > 1.25 * height))
-    if not len(long):
-        return window
+    long = (parts.widths > 2.5 * height) | (parts.heights > 1.25 * height)
+    if not long.any():
+        return window, None
     clean = window.copy()
+    beyond = (parts.top < top - 1) | (parts.bottom > bottom + 1)
+    beyond |= (parts.left < left - 0.5 * height) | (parts.right > right + 0.5 * height)
     core_labels = parts.labels[max(0, top) : bottom, max(0, left) : right]
-    for n in long:
+    strokes, knots = np.zeros(len(long) + 1, bool), np.zeros(len(long) + 1, bool)
+    for n in np.flatnonzero(long):
         rows, columns = np.nonzero(core_labels == n + 1)
-        if len(rows) and min(np.ptp(rows), np.ptp(columns)) + 1 > max(3, 0.15 * height):
-            continue  # more than a straight stroke lies in the box: a character may hang on it
-        mask = (parts.labels == n + 1).astype(np.uint8)
-        clean[cv2.dilate(mask, np.ones((3, 3), np.uint8)).astype(bool)] = paper
-    return clean
+        alone = not len(rows) or min(np.ptp(rows), np.ptp(columns)) + 1 <= max(3, 0.15 * height)
+        (strokes if alone else knots)[n + 1] = alone or beyond[n]
+    gone = strokes[parts.labels].astype(np.uint8)
+    rules = None
+    if knots.any():
+        hung = knots[parts.labels]
+        level, upright = _rules(hung.astype(np.uint8), tall or 0.7 * height)
+        gone |= level | upright
+        rules = _Rules(np.flatnonzero(upright.any(axis=0)), hung)
+    clean[cv2.dilate(gone, np.ones((3, 3), np.uint8)).astype(bool)] = paper
+    return clean, rules
+
+
+def _rules(ink: NDArray[np.uint8], tall: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Of a mask (h, w) of 0 and 1 the thin level, and upright, strokes that are longer than characters have them."""
+    fat = max(4, round(0.3 * tall))
+    level, upright = (1, round(2 * tall)), (round(1.4 * tall), 1)
+    found = []
+    for along, across in ((level, (fat, 1)), (upright, (1, fat))):
+        runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones(along, np.uint8))
+        found.append(np.asarray(runs & ~cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones(across, np.uint8)), np.uint8))
+    return found[0], found[1]

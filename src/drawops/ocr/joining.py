@@ -9,7 +9,7 @@ import numpy as np
 from drawops.datasets.text import normalise
 from drawops.dimensions import Dimension, parse_dimension
 from drawops.drawings.model import TextLine
-from drawops.ocr.boxes import Box, box_of_quad, wrap
+from drawops.ocr.boxes import Box, box_of_quad, overlap, wrap
 
 _DEVIATION = re.compile(r"\(?(?:[+\-±]\s*\d*[.,]?\d+|0(?:[.,]0+)?)\s*[°']?\)?")
 _SIZED = ("linear", "diameter", "radius", "angle")
@@ -18,6 +18,7 @@ _CHARACTERISTIC = re.compile(r"(?:[⏤⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰]|/
 _ZONE = re.compile(rf"(?:S?⌀)?\s*\d*[.,]\d+\s*{_MODIFIER}\s*(?:CZ)?\s*")
 _DATUMS = re.compile(rf"(?:[A-Z](?:-[A-Z])?{_MODIFIER}\s*)+")
 _LEADING_ZERO = re.compile(r"^0(?=[1-9])")  # an untrained reader takes ⌀ for 0; no size is written 035
+_ONLY_SYMBOLS = re.compile(r"[⏤⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰⌀⌴⌵↧√∨\s]+")
 _SAME_ANGLE = 6.0  # degrees
 
 
@@ -61,6 +62,21 @@ def join_lines(lines: Sequence[TextLine]) -> list[TextLine]:
     for join in (_join_deviations, _join_limits, _join_frames):
         pieces = join(pieces)
     return [piece.line for piece in pieces]
+
+
+def without_lone_symbols(lines: Sequence[TextLine]) -> list[TextLine]:
+    """The lines without those that were read as a symbol and have no text near: the signs for parallelism, position or
+    diameter never stand alone, but strokes and circles of the drawing look like them."""
+    boxes = [box_of_quad(line.quad) for line in lines]
+    kept = []
+    for i, (line, box) in enumerate(zip(lines, boxes, strict=True)):
+        if line.source == "ocr" and _ONLY_SYMBOLS.fullmatch(line.text):
+            near = replace(box, length=box.length + 3 * box.height, height=2 * box.height)
+            company = (j for j, other in enumerate(boxes) if j != i and not _ONLY_SYMBOLS.fullmatch(lines[j].text))
+            if not any(overlap(near, boxes[j]) for j in company):
+                continue
+        kept.append(line)
+    return kept
 
 
 def _piece(line: TextLine) -> _Piece:

@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from drawops.datasets.text import normalise
 from drawops.drawings.model import Image, Page, TextLine
-from drawops.ocr.boxes import Box, overlap, touching, wrap
+from drawops.ocr.boxes import Box, box_of_quad, levelled, overlap, touching, wrap
 from drawops.ocr.detector import Detector
 from drawops.ocr.engine_choice import choose_backend
-from drawops.ocr.fitting import Fitted, fit
-from drawops.ocr.joining import join_lines
+from drawops.ocr.fitting import Fitted, fit, tightened
+from drawops.ocr.joining import join_lines, without_lone_symbols
 from drawops.ocr.model_files import base_detector, base_recogniser
 from drawops.ocr.recogniser import Reading, Recogniser
 from drawops.ocr.stacks import read_stacks
@@ -24,6 +25,8 @@ SURE = 0.9  # a reading at least this good, the right way round by convention, i
 OVERWHELMING = 8  # how many times smaller the doubt (1 - score) of the other way round must be to win
 MARKS = frozenset("+-—=|/\\.,'、…·:>⊕丨")  # a stroke or a centre mark of the drawing is read as one of these
 HOLES = frozenset("0Oo○〇申中口日田回十一二工")  # circles and rectangles
+_SENTENCE = re.compile("[\u4e00-\u9fff].*。$")  # a Chinese note may end with a number
+_WALLS = re.compile(r"^[_|\s]+(?=.)|(?<=.)[_|\s]+$")  # of frames and cells, and ends of lines under the text
 SQUARE = 1.5  # below this aspect the longer side does not tell the reading direction
 
 
@@ -39,10 +42,11 @@ class Reader:
         lines = self._read_picture(page.image)
         if use_vector_text and page.lines:
             lines = combine(page.lines, lines, page.image)
-        return _in_reading_order(join_lines(lines))
+        lines = without_lone_symbols(join_lines(lines))
+        return _in_reading_order([_tightened(page.image, line) for line in lines])
 
     def _read_picture(self, image: Image) -> list[TextLine]:
-        found = [fit(image, _by_convention(box)) for box in self.detector.detect(image)]
+        found = [fit(image, _by_convention(box)) for box in levelled(self.detector.detect(image))]
         readings = self.recogniser.read([line.crop for line in found])
         found, readings = self._other_ways_round(image, found, readings)
         found, readings = read_stacks(image, found, readings, self.recogniser.read)
@@ -50,7 +54,7 @@ class Reader:
         return [
             TextLine(text, line.box.quad(), line.box.angle, "ocr", reading.score)
             for line, reading in _without_doubles(found, readings)
-            if reading.score >= MIN_SCORE
+            if reading.score >= _least_score(line, reading.text)
             and (text := _tidy(reading.text))
             and (line.certain or not _is_shape(text, reading.score, line, usual))
         ]
@@ -64,11 +68,11 @@ class Reader:
         a reader is sure of 09 where ⌀60 stands on its head.
         """
         lying = {i for i, line in enumerate(found) if _lies_on_its_side(line, readings[i].text)}
-        doubtful = [i for i, line in enumerate(found) if line.ink and (readings[i].score < SURE or i in lying)]
+        doubtful = [i for i, line in enumerate(found) if line.ink and (i in lying or _is_doubtful(line, readings[i]))]
         turned = []
         for i in doubtful:
             box = found[i].box
-            turned.append(fit(image, box.turned(180.0 if box.length > SQUARE * box.height else 90.0)))
+            turned.append(fit(image, box.turned(180.0) if box.length > SQUARE * box.height else _across(box)))
         found, readings = list(found), list(readings)
         for i, other, reading in zip(doubtful, turned, self.recogniser.read([t.crop for t in turned]), strict=True):
             if len(reading.text.strip()) < len(readings[i].text.strip()):
@@ -79,9 +83,23 @@ class Reader:
         return found, readings
 
 
+def _least_score(line: Fitted, text: str) -> float:
+    """From which score a reading counts. What stands among arrows and strokes, and a Chinese character by itself, must
+    read well: strokes of the drawing look like them."""
+    return SURE if line.shrunk or (len(text) == 1 and text >= "\u4e00") else MIN_SCORE
+
+
+def _is_doubtful(line: Fitted, reading: Reading) -> bool:
+    """May a line read better the other way round? Which way a square one runs its box does not tell, and figures that
+    lie on their side look like other writing."""
+    strange = line.box.length < SQUARE * line.box.height and not re.search(r"[0-9A-Za-z]", reading.text)
+    return strange or reading.score < SURE
+
+
 def _tidy(text: str) -> str:
     """Normalised; what can only be a degree sign where it stands becomes one."""
-    return re.sub(r"(?<=\d)。", "°", normalise(text)).replace("℃", "°C")
+    text = _WALLS.sub("", normalise(text))
+    return (text if _SENTENCE.search(text) else re.sub(r"(?<=\d)。", "°", text)).replace("℃", "°C")
 
 
 def _is_shape(text: str, score: float, line: Fitted, usual_height: float) -> bool:
@@ -99,7 +117,7 @@ def _lies_on_its_side(line: Fitted, text: str) -> bool:
     one is higher than wide."""
     count = len(text.strip())
     return bool(line.ink) and (
-        (count >= 2 and line.aspect < 0.9) or (count == 1 and line.aspect > 1.15 and text not in "MWmw")
+        line.stacked or (count >= 2 and line.aspect < 0.9) or (count == 1 and line.aspect > 1.15 and text not in "MWmw")
     )
 
 
@@ -114,6 +132,12 @@ def _by_convention(box: Box) -> Box:
     return box.turned(180.0) if wrap(box.angle) <= -75.0 else box
 
 
+def _across(box: Box) -> Box:
+    """The box read along its other side, the way round that the convention allows."""
+    turned = box.turned(90.0)
+    return turned if -75.0 < turned.angle <= 105.0 else turned.turned(180.0)
+
+
 def _without_doubles(found: Sequence[Fitted], readings: Sequence[Reading]) -> list[tuple[Fitted, Reading]]:
     """After fitting, boxes of the same text may have met: the one with more text of good score stays."""
     boxes = [line.box for line in found]
@@ -124,6 +148,10 @@ def _without_doubles(found: Sequence[Fitted], readings: Sequence[Reading]) -> li
         if all(overlap(boxes[i], boxes[k]) < 0.5 * min(boxes[i].area, boxes[k].area) for k in kept & near[i]):
             kept.add(i)
     return [(found[i], readings[i]) for i in sorted(kept)]
+
+
+def _tightened(image: Image, line: TextLine) -> TextLine:
+    return line if line.source == "vector" else replace(line, quad=tightened(image, box_of_quad(line.quad)).quad())
 
 
 def _in_reading_order(lines: list[TextLine]) -> list[TextLine]:

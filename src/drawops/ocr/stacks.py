@@ -180,12 +180,5 @@ def _piece(
     x0, x1 = max(0, left - _MARGIN), min(line.crop.shape[1], right + _MARGIN)
     y0, y1 = max(top, upper - _MARGIN), min(bottom, lower + _MARGIN)
     crop = np.pad(line.crop[y0:y1, x0:x1], ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0)), mode="edge")
-    return Fitted(_part_of(line.box, line.crop, (x0, y0, x1, y1)), crop, (right - left, lower - upper), certain=True)
-
-
-def _part_of(box: Box, crop: Image, area: tuple[int, int, int, int]) -> Box:
-    x0, y0, x1, y1 = area
-    height, width = crop.shape[:2]
-    along, across = box.axes
-    centre = np.array([box.x, box.y]) + along * ((x0 + x1 - width) / 2) + across * ((y0 + y1 - height) / 2)
-    return replace(box, x=float(centre[0]), y=float(centre[1]), length=float(x1 - x0), height=float(y1 - y0))
+    box = line.box.part(float(x0), float(y0), float(x1), float(y1))
+    return Fitted(box, crop, (right - left, lower - upper), certain=True)
