@@ -40,6 +40,16 @@ class Settings(BaseModel):
     gate: str = Field("default", description="Gate in registry/gates/ that judges candidates, without .yaml.")
     deploy_on_approval: bool = Field(True, description="Run the deployment pipeline when a version is approved.")
     servers: str = Field("", description="Comma-separated base URLs of DrawOps servers beyond those of this home.")
+    serve: str = Field(
+        "",
+        description="What a server serves: the champion (default), a version's label, `base` (the model that comes "
+        "with DrawOps, without a registry) or a model folder.",
+    )
+    target: Literal["servers", "kubernetes"] = Field(
+        "servers", description="Where a version is deployed: running servers, or the Deployment of a cluster."
+    )
+    kubernetes_namespace: str = Field("", description="Namespace of DrawOps; default: that of the pod or kubeconfig.")
+    drain_s: float = Field(0, ge=0, description="Seconds a server goes on answering after it was told to stop.")
     listen: str = Field("127.0.0.1:8080", description="host:port on which `drawops serve` listens.")
     threads: int = Field(0, ge=0, description="Inference threads; 0 lets the runtime choose.")
     engine: Literal["auto", "onnxruntime", "openvino"] = Field(

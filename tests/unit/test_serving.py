@@ -10,11 +10,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from drawops.errors import ForbiddenTransition, Unavailable
+from drawops.ocr.model_files import base_recogniser
 from drawops.registry import ModelRegistry, Records
 from drawops.serving.app import create_app
 from drawops.serving.deploy import deploy
@@ -225,3 +228,42 @@ def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     while known_servers(Settings(home=home)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert known_servers(Settings(home=home)) == []
+
+
+def test_without_a_registry_the_model_of_a_folder_or_the_base_model_is_served(tmp_path: Path, picture: bytes) -> None:
+    home = prepare_home(Settings(home=tmp_path / "home", mlflow="http://127.0.0.1:1"))
+    folder = tmp_path / "模型"
+    folder.mkdir()
+    shutil.copyfile(base_recogniser(), folder / "inference.onnx")
+    (folder / "model.json").write_text('{"label": "v7.3"}', encoding="utf-8")
+    for serve, label in ((str(folder), "v7.3"), ("base", "v1.0")):
+        with TestClient(create_app(home.model_copy(update={"serve": serve}))) as client:
+            deadline = time.monotonic() + 60
+            while client.get("/readyz").status_code != 200 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert client.post("/v1/read", files={"file": ("a.png", picture)}).json()["model"] == label
+            assert client.get("/v1/model").json()["version"] is None
+
+
+def test_a_version_is_served_though_it_is_not_champion(settings: Settings, tmp_path: Path) -> None:
+    label = add_version(settings, tmp_path)
+    ModelRegistry(settings).approve(label, "李伟", "for a canary")
+    with TestClient(create_app(settings.model_copy(update={"serve": label}))) as client:
+        deadline = time.monotonic() + 60
+        while client.get("/readyz").status_code != 200 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert client.get("/readyz").json()["model"] == label
+    assert ModelRegistry(settings).get("champion").label != label
+
+
+def test_told_to_stop_a_server_answers_for_a_while_and_closes_connections(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", serve="base", drain_s=3)
+    with server_process(settings, watch=False) as url:
+        process = psutil.Process(json.loads(next((settings.home / "servers").glob("*.json")).read_text())["pid"])
+        process.terminate()
+        deadline = time.monotonic() + 2.5
+        while httpx.get(f"{url}/readyz", trust_env=False).status_code != 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert httpx.get(f"{url}/healthz", trust_env=False).headers["connection"] == "close"
+        process.wait(timeout=60)

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import RequestResponseEndpoint
 
 from drawops import __version__
 from drawops.errors import Conflict, DrawopsError, ForbiddenTransition, InputRefused, NotAllowed, NotFound, Unavailable
@@ -64,7 +65,8 @@ def create_app(settings: Settings, *, follow_every_s: float = 2.0, wake: Callabl
         lifespan=lifespan,
         responses={422: {"model": Problem, "description": "Refused; the error says what, which and what next."}},
     )
-    app.state.settings, app.state.slot = settings, slot
+    app.state.settings, app.state.slot, app.state.drain = settings, slot, threading.Event()
+    _add_draining(app)
     app.add_exception_handler(DrawopsError, _error_answer)
     app.add_exception_handler(RequestValidationError, _invalid_answer)
     app.add_exception_handler(HTTPException, _http_answer)
@@ -82,22 +84,35 @@ def create_app(settings: Settings, *, follow_every_s: float = 2.0, wake: Callabl
     return app
 
 
+def _add_draining(app: FastAPI) -> None:
+    @app.middleware("http")
+    async def close_while_draining(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        response = await call_next(request)
+        if app.state.drain.is_set():
+            response.headers["Connection"] = "close"  # the client's next request finds another server
+        return response
+
+
 def _add_health(app: FastAPI, slot: ModelSlot) -> None:
+    # Both answer on the event loop: readings must not keep them from a thread, or a busy server is taken for a dead one.
     @app.get("/healthz", tags=["health"])
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
         """The process lives."""
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["health"])
-    def readyz() -> dict[str, str]:
-        """A model version is loaded; 503 until then."""
+    async def readyz() -> dict[str, str]:
+        """A model version is loaded; 503 until then, and again when the server was told to stop."""
+        if app.state.drain.is_set():
+            raise Unavailable("This server is about to stop.")
         return {"status": "ok", "model": _loaded(slot).label}
 
     @app.get("/v1/model", tags=["models"])
     def model() -> dict[str, Any]:
         """The version that serves and what is known of it."""
         label = _loaded(slot).label
-        return {"label": label, "drawops": __version__, "version": _model_info(app.state.settings, label)}
+        info = None if slot.from_files else _model_info(app.state.settings, label)
+        return {"label": label, "drawops": __version__, "version": info}
 
 
 def _add_models(app: FastAPI, slot: ModelSlot) -> None:

@@ -13,6 +13,8 @@ from drawops.serving.servers import registered
 from drawops.settings import Settings
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     import uvicorn
 
 
@@ -38,12 +40,15 @@ def run_server(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("alembic", "mlflow", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    ModelRegistry(settings).ensure_base()
+    # Of many servers on one MLflow none may begin the registry: that is for the home that keeps the audit record.
+    if not settings.serve and (watch or not settings.mlflow_uri.startswith("http")):
+        ModelRegistry(settings).ensure_base()
     listener = _listen(host, port)
     address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '') else host}:{listener.getsockname()[1]}"
     stop, wake = threading.Event(), threading.Event()
     app = create_app(settings, wake=wake.set)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=30))
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=30)
+    server = _draining_server(config, app.state.drain, settings.drain_s)
     with ExitStack() as stack:
         stack.callback(stop.set)
         stack.enter_context(registered(settings, address))
@@ -53,6 +58,24 @@ def run_server(
             threading.Thread(target=_end_with_stdin, args=(server,), daemon=True, name="tied").start()
         announce(address)
         server.run(sockets=[listener])
+
+
+def _draining_server(config: "uvicorn.Config", drain: threading.Event, seconds: float) -> "uvicorn.Server":
+    """A server that, told to stop, says so for a while before it does: a load balancer sends it requests until it
+    has seen /readyz fail, and clients keep connections open until an answer closes them."""
+    import uvicorn
+
+    class Draining(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
+            if drain.is_set() or not seconds:  # asked twice, it stops at once
+                super().handle_exit(sig, frame)
+                return
+            drain.set()
+            timer = threading.Timer(seconds, super().handle_exit, (sig, frame))
+            timer.daemon = True
+            timer.start()
+
+    return Draining(config)
 
 
 def _end_with_stdin(server: "uvicorn.Server") -> None:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ class ModelSlot:
         """Why the champion could not be followed at the last try."""
 
     @property
+    def from_files(self) -> bool:
+        """It serves files that no registry was asked about."""
+        serve = self._settings.serve
+        return serve == "base" or (bool(serve) and Path(serve).is_dir())
+
+    @property
     def current(self) -> LoadedModel | None:
         return self._current
 
@@ -63,7 +70,7 @@ class ModelSlot:
             return version.label
 
     def follow_champion(self) -> str:
-        """Serve what the registry calls champion. Returns its label."""
+        """Serve what the registry calls champion, or what DRAWOPS_SERVE names. Returns its label."""
         try:
             label = self._follow()
         except Exception as exc:
@@ -75,10 +82,27 @@ class ModelSlot:
     def _follow(self) -> str:
         from drawops.registry import ModelRegistry
 
-        champion = ModelRegistry(self._settings).resolve("champion")
-        if self._current is None or self._current.label != champion:
-            self.prepare(champion)
+        wanted = self._settings.serve or "champion"
+        if self.from_files:
+            return self._serve_files(wanted)
+        if wanted == "champion":
+            wanted = ModelRegistry(self._settings).resolve("champion")
+        if self._current is None or self._current.label != wanted:
+            self.prepare(wanted)
             with self._lock:
                 self._current, self._prepared = self._prepared, None
-            logger.info("serving %s", champion)
-        return champion
+            logger.info("serving %s", wanted)
+        return wanted
+
+    def _serve_files(self, wanted: str) -> str:
+        """Serve files that are here already; no registry is asked, who put them there answers for them."""
+        if self._current is None:
+            from drawops.ocr import open_reader
+            from drawops.ocr.model_files import load_card
+            from drawops.registry.versions import BASE_LABEL
+
+            folder = None if wanted == "base" else Path(wanted)
+            label = BASE_LABEL if folder is None else str(load_card(folder).get("label") or folder.name)
+            self._current = LoadedModel(label, open_reader(folder, self._settings))
+            logger.info("serving %s from files", label)
+        return self._current.label
