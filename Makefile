@@ -6,9 +6,14 @@ STAMP := $(VENV)/.installed
 # Pages and steps are small: more threads than cores cost time on shared machines.
 export OMP_NUM_THREADS ?= 2
 comma := ,
+# `make images`: docker where its engine answers, else podman; BASE, IMAGES, TAG and BUILD (more options) may be given.
+ENGINE = $(shell docker info >/dev/null 2>&1 && echo docker || echo podman)
+BASE ?= docker.io/library/python:3.11-slim
+IMAGES ?= drawops
+TAG ?= 0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check test-servers compile base-model constraints clean
+.PHONY: help install demo test check test-servers test-containers test-cluster compile constraints clean images
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,16 +44,28 @@ check: $(STAMP) ## Format, lint, types, unit tests
 
 test-servers: $(STAMP) ## Tests that need servers or a browser (Debian, as root); a skip is a failure
 	@infra/ci/install-test-tools
-	@DRAWOPS_REQUIRE=$${DRAWOPS_REQUIRE:-browser,postgresql$(if $(wildcard ../shared/opensearch),$(comma)opensearch)$(if $(wildcard ../shared/minio),$(comma)minio)} $(BIN)/python -m pytest -q -m server
+	@DRAWOPS_REQUIRE=$${DRAWOPS_REQUIRE:-browser,postgresql$(if $(wildcard ../shared/opensearch),$(comma)opensearch)$(if $(wildcard ../shared/minio),$(comma)minio)} $(BIN)/python -m pytest -q -m server --ignore tests/containers --ignore tests/cluster
+
+test-containers: $(STAMP) ## Build the images and run the pipeline in containers (podman from Debian, as root)
+	@infra/ci/podman images
+	@env $$(infra/ci/podman start) DRAWOPS_REQUIRE=containers $(BIN)/python -m pytest -q -rP tests/containers; status=$$?; infra/ci/podman stop; exit $$status
+
+test-cluster: $(STAMP) ## Apply the overlays to a real Kubernetes node (../shared/kubernetes, as root), after test-containers
+	@if [ ! -d ../shared/kubernetes ]; then echo "No ../shared/kubernetes: nothing was run."; exit 0; fi; \
+	infra/ci/install-test-tools && infra/ci/podman images && \
+	CONTAINERS_CONF=$$(infra/ci/podman start | sed 's/.*CONTAINERS_CONF=//') DRAWOPS_REQUIRE=kubernetes,postgresql,minio,opensearch \
+	  $(BIN)/python -m pytest -q -rP tests/cluster; status=$$?; infra/ci/podman stop; exit $$status
+
+images: ## Build the container images with docker or podman (containers/*/README.md)
+	$(ENGINE) build $(BUILD) --build-arg BASE=$(BASE) -f containers/trainer/Containerfile -t $(IMAGES)/trainer:$(TAG) .
+	$(ENGINE) build $(BUILD) --build-arg BASE=$(BASE) --build-arg TRAINER=$(IMAGES)/trainer:$(TAG) \
+	  -f containers/server/Containerfile -t $(IMAGES)/server:$(TAG) .
 
 compile: $(STAMP) ## Compile the pipelines into src/drawops/packages
 	@$(BIN)/python -m pipelines
-
-base-model: $(STAMP) ## Make the recogniser that DrawOps comes with again (half an hour; goes on where it was)
-	@$(BIN)/python -m drawops.training.drawing_model .base-model
 
 constraints: ## Freeze what a fresh install resolves to
 	@$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | grep -v '^drawops' > constraints.txt
 
 clean: ## Remove the virtual environment and caches (never a home)
-	rm -rf $(VENV) .base-model .pytest_cache .mypy_cache .ruff_cache dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from drawops.errors import Unavailable
+from drawops.errors import SettingsError, Unavailable
 from drawops.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ def open_client(settings: Settings) -> "MlflowClient":
     except (MlflowException, SQLAlchemyError, OSError) as exc:
         reason = str(getattr(exc, "orig", None) or exc).strip().rstrip(".")
         raise Unavailable(f"MLflow at {_safe(uri)} does not answer: {reason}. Check DRAWOPS_MLFLOW.") from exc
+    except ImportError as exc:  # mlflow-skinny, in the server's image
+        raise SettingsError(
+            f"MLflow on a database ({_safe(uri)}) needs the package mlflow, which is not installed here. "
+            "Set DRAWOPS_MLFLOW to the address of an MLflow server (http://…), or DRAWOPS_SERVE to what to serve."
+        ) from exc
     return client
 
 
