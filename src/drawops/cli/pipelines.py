@@ -15,7 +15,9 @@ REJECTED = 3  # exit code: everything worked, but the gate did not let the candi
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter; may be given many times.")
 ]
-RunnerName = Annotated[str, typer.Option("--runner", help="Where it runs: local.")]
+RunnerName = Annotated[
+    str, typer.Option("--runner", help="Where it runs: local, or docker (each step in a container).")
+]
 
 pipeline_app = typer.Typer(help="The compiled pipelines: list, write out, run.", no_args_is_help=True)
 
@@ -28,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 def train(
     ref: Annotated[str, typer.Argument(metavar="REF", help="Dataset: NAME (its latest version) or NAME@VERSION.")],
     mode: Annotated[str, typer.Option(help="incremental: new symbols in minutes. full: every layer.")] = "incremental",
-    base: Annotated[str, typer.Option(help="Version to start from: champion, v1.0, …")] = "champion",
+    base: Annotated[str, typer.Option(help="Version to start from: champion, base, v1.1, …")] = "champion",
     assignments: Assignments = None,
     runner: RunnerName = "local",
     json: AsJson = False,

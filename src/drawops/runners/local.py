@@ -34,14 +34,20 @@ class LocalRunner:
         settings: whose home holds the runs.
         tied: a run ends with the process that submitted it, even when that is killed. Otherwise it goes on
             and can be taken up again with `get`.
+        containers: every step in a container of the image that the pipeline names (DRAWOPS_IMAGE).
     """
 
-    def __init__(self, settings: Settings, *, tied: bool = False) -> None:
+    def __init__(self, settings: Settings, *, tied: bool = False, containers: bool = False) -> None:
         self.settings = settings
         self.tied = tied
+        self.containers = containers
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def submit(self, pipeline: str, package: Path, parameters: Mapping[str, Any]) -> Run:
+        if self.containers:
+            from drawops.runners.containers import check_engine
+
+            check_engine()
         run_id = f"{pipeline}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         prepare_home(self.settings)
         files = RunFiles(self._runs / run_id)
@@ -55,6 +61,7 @@ class LocalRunner:
             "tasks": task_names(package),
             "step_cache": str(self.settings.cache / "steps" / code_version()),
             "tied": self.tied,
+            "containers": self.containers,
         }
         files.write_request(**request, process=None)
         with files.log.open("ab") as log:
@@ -85,7 +92,7 @@ class LocalRunner:
         alive = self._is_alive(run_id, request)
         result = files.read_result()  # after looking at the process: it writes the result before it ends
         if result is None and not alive:
-            _kill_group(request, signal.SIGKILL)  # a killed run may have left its step behind
+            _end_steps(request, signal.SIGKILL)  # a killed run may have left its step behind
             files.write_result(status="failed", error="The run was killed before it could say how it ended.")
             result = files.read_result()
         status: Status = result["status"] if result else "running"
@@ -138,7 +145,7 @@ class LocalRunner:
         deadline = time.monotonic() + _GRACE_S
         while self._is_alive(run_id, request) and time.monotonic() < deadline:
             time.sleep(_POLL_S)
-        _kill_group(request, signal.SIGKILL)  # also steps that did not listen
+        _end_steps(request, signal.SIGKILL)  # also steps that did not listen
 
     def logs(self, run_id: str) -> str:
         return self._files(run_id).read_log()
@@ -189,6 +196,14 @@ def _start_time(pid: int) -> float | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.NoSuchProcess:
         return None
+
+
+def _end_steps(request: Mapping[str, Any], sign: signal.Signals) -> None:
+    _kill_group(request, sign)
+    if request.get("containers"):
+        from drawops.runners.containers import stop_containers
+
+        stop_containers(request["id"])
 
 
 def _kill_group(request: Mapping[str, Any], sign: signal.Signals) -> None:

@@ -26,7 +26,7 @@ def main(folder: Path) -> int:
     os.environ[EVENTS_VARIABLE] = str(files.events)
     _make_python3_this_one()
     try:
-        outputs = _run(Path(request["package"]), request["parameters"], files.folder, Path(request["step_cache"]))
+        outputs = _run(request, files)
     except Exception as exc:
         # kfp's own error only names the task; the step has told the real cause in its events.
         files.write_result(status="failed", error=f"{type(exc).__name__}: {exc}")
@@ -36,22 +36,33 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _run(package: Path, parameters: dict[str, Any], folder: Path, step_cache: Path) -> dict[str, Any]:
+def _run(request: dict[str, Any], files: RunFiles) -> dict[str, Any]:
     warnings.simplefilter("ignore")  # kfp warns about image and resources, which mean nothing here
     from kfp import components, local
 
+    folder, package, parameters = files.folder, Path(request["package"]), request["parameters"]
+    runner = local.SubprocessRunner(use_venv=False)
+    if request["containers"]:
+        from drawops.runners.containers import container_runner, resolve_image
+
+        runner = container_runner(request["id"], Path(os.environ["DRAWOPS_HOME"]))
+        package = resolve_image(package, parameters, folder / "package.yaml")
     local.init(
-        runner=local.SubprocessRunner(use_venv=False),
+        runner=runner,
         pipeline_root=str(folder / "artifacts"),
         # A folder that kfp deletes after the run: nothing of ours may lie in it.
         workspace_root=str(folder / "workspace"),
         enable_caching=True,
-        cache_root=str(step_cache),
+        cache_root=request["step_cache"],
     )
     pipeline = components.load_component_from_file(str(package))
     emit("loaded", "", cpu_seconds=cpu_seconds())
     run = pipeline(**parameters)
     emit("ended", "", cpu_seconds=cpu_seconds())
+    if request["containers"]:
+        from drawops.runners.containers import check_ended
+
+        check_ended(files)
     return {name: _plain(name, value, folder) for name, value in run.outputs.items()}
 
 

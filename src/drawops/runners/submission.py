@@ -12,7 +12,7 @@ from drawops.runners.protocol import OnEvent, Run, Runner
 if TYPE_CHECKING:
     from drawops.settings import Settings
 
-RUNNERS = ("local",)
+RUNNERS = ("local", "docker")
 # Parameters that `pin` fills in when they are left out, and with what.
 _FILLED_IN = {
     "base": "champion",
@@ -65,7 +65,7 @@ def open_runner(name: str, settings: "Settings", *, tied: bool = False) -> Runne
 
     if name not in RUNNERS:
         raise SettingsError(f"No runner '{name}'. {did_you_mean(name, RUNNERS)}")
-    return LocalRunner(settings, tied=tied)
+    return LocalRunner(settings, tied=tied, containers=name == "docker")
 
 
 def needs(package: Package) -> list[str]:
