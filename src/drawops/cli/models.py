@@ -16,6 +16,9 @@ registry_app = typer.Typer(help="The MLflow UI of this home; the audit record.",
 
 Version = Annotated[str, typer.Argument(metavar="V", help="Label (v1.1), alias (champion, candidate) or base.")]
 By = Annotated[str, typer.Option("--by", help="Who decides.")]
+Target = Annotated[
+    str, typer.Option("--target", help="servers or kubernetes; default: that of DRAWOPS_TARGET (servers).")
+]
 Why = Annotated[str, typer.Option("--why", help="The reason, for the audit record.")]
 
 
@@ -96,18 +99,35 @@ def reject(version: Version, by: By = "", why: Why = "", as_json: AsJson = False
 
 
 @model_app.command()
-def deploy(version: Version, by: By = "", why: Why = "", as_json: AsJson = False) -> None:
-    """Make an approved version the one that serves, on every reachable server."""
-    registry = _registry()
+def deploy(
+    version: Version,
+    by: By = "",
+    why: Why = "",
+    target: Target = "",
+    canary: Annotated[
+        int | None,
+        typer.Option(help="On a cluster: try it on this percentage of the pods beside the champion; 0 ends the trial."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an approved version the one that serves, on every reachable server or pod."""
+    registry = _registry(target)
     label = registry.check_deployable(version).label
+    if canary is not None:
+        from drawops.serving.kubernetes import try_out
+
+        settings = registry.settings
+        pods = try_out(label, canary, settings, by=by or settings.caller, why=why or "from the command line")
+        _print_version(registry.get(label), as_json, list(pods))
+        return
     servers = _deploy(registry, label, by or registry.settings.caller, why or "deployed from the command line")
     _print_version(registry.get(label), as_json, servers)
 
 
 @model_app.command()
-def rollback(by: By = "", why: Why = "", as_json: AsJson = False) -> None:
+def rollback(by: By = "", why: Why = "", target: Target = "", as_json: AsJson = False) -> None:
     """Go back to the version that served before."""
-    registry = _registry()
+    registry = _registry(target)
     found = registry.rollback(by or registry.settings.caller, why or "from the command line")
     _print_version(found, as_json)
 
@@ -273,11 +293,16 @@ def watch(
         say("stopped")
 
 
-def _registry() -> "ModelRegistry":
-    """The registry of the home, the base model in it."""
+def _registry(target: str = "") -> "ModelRegistry":
+    """The registry of the home, the base model in it; `target` goes over that of the settings."""
     from drawops.registry import ModelRegistry
 
-    registry = ModelRegistry(writing_settings())
+    settings = writing_settings()
+    if target:
+        from drawops.settings import load_settings
+
+        settings = load_settings(settings.home, target=target)
+    registry = ModelRegistry(settings)
     if not registry.standing().champion:
         registry.ensure_base()
     return registry

@@ -6,10 +6,14 @@ beside the one that serves; then the champion moves and they switch.
 
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from drawops.errors import Unavailable
 from drawops.serving.servers import call, known_servers
 from drawops.settings import Settings
+
+if TYPE_CHECKING:
+    from drawops.registry import ModelRegistry
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +22,7 @@ logger = logging.getLogger(__name__)
 class Deployment:
     label: str
     servers: tuple[str, ...]
-    """Base URLs of the servers that answer with this version."""
+    """Base URLs of the servers, or names of the pods, that answer with this version."""
 
 
 def deploy(label: str, settings: Settings, *, by: str, why: str = "") -> Deployment:
@@ -35,6 +39,8 @@ def deploy(label: str, settings: Settings, *, by: str, why: str = "") -> Deploym
     registry = ModelRegistry(settings)
     version = registry.get(label)
     registry.check_deployable(version.label)
+    if settings.target == "kubernetes":
+        return _deploy_to_cluster(registry, version.label, settings, by=by, why=why)
     before = registry.get("champion").label
     servers = [url for url in known_servers(settings) if _answers(url)]
     try:
@@ -57,6 +63,20 @@ def deploy(label: str, settings: Settings, *, by: str, why: str = "") -> Deploym
         raise
     logger.info("deployed %s on %d servers", version.label, len(servers))
     return Deployment(version.label, tuple(servers))
+
+
+def _deploy_to_cluster(registry: "ModelRegistry", label: str, settings: Settings, *, by: str, why: str) -> Deployment:
+    """Kubernetes keeps the old pods until the new ones are ready, so the champion moves last."""
+    from drawops.serving.kubernetes import roll_out
+
+    try:
+        pods = roll_out(label, settings)
+    except Unavailable as exc:
+        registry.note_failed_deployment(label, by, str(exc))
+        raise
+    registry.mark_deployed(label, by=by, why=why or "deployed", servers=pods)
+    logger.info("deployed %s on %d pods", label, len(pods))
+    return Deployment(label, tuple(pods))
 
 
 def _answers(url: str) -> bool:
