@@ -29,7 +29,9 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
         for port in (database.port, objects.port, shapes.port):
             stack.enter_context(forwarded(port))
         make_buckets(objects.endpoint, "mlflow", "drawings")
-        mlflow = stack.enter_context(mlflow_server(database.url("mlflow"), objects.endpoint, folder / "mlflow.log"))
+        # MLflow hands out addresses of the store, so it has to know it as pods do.
+        store = f"http://{HOST}:{objects.port}"
+        mlflow = stack.enter_context(mlflow_server(database.url("mlflow"), store, folder / "mlflow.log"))
         yield {
             "mlflow": mlflow,
             "records": f"postgresql://mlflow:mlflow@{HOST}:{database.port}/records",
