@@ -1,6 +1,7 @@
 """`drawops registry verify`: is the audit record whole, and does MLflow say the same?"""
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlparse
 
 from drawops.errors import Unavailable
 from drawops.ocr.model_files import ONNX_NAME
@@ -71,7 +72,8 @@ def _compare_files(sha256: str, label: str, version: "MlflowVersion") -> list[st
     source = version.source or ""
     folder = local_path(source)
     if folder is None:
-        return [] if "://" in source and not source.startswith("file:") else [f"{label}: its files are gone ({source})"]
+        elsewhere = urlparse(source).scheme not in ("", "file")  # also mlflow-artifacts:/…, with one slash
+        return [] if elsewhere else [f"{label}: its files are gone ({source})"]
     onnx = folder / ONNX_NAME
     if not onnx.is_file():
         return [f"{label}: its model file is gone ({onnx})"]
