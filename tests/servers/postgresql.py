@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from tests.conftest import needs
 from tests.servers.ports import free_port
@@ -41,10 +41,12 @@ class PostgreSQL:
 
     def kill(self) -> None:
         """SIGKILL to the server and all that it runs, in the middle of whatever they do."""
-        pid = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, signal.SIGKILL)
-        while Path(f"/proc/{pid}/status").exists() and "State:\tZ" not in Path(f"/proc/{pid}/status").read_text():
-            time.sleep(0.01)
+        server = psutil.Process(int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0]))
+        killed = [server, *server.children(recursive=True)]
+        for process in killed:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(killed, timeout=30)  # it does not start again while one of them holds its memory
 
     def sql(self, command: str) -> None:
         where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres")

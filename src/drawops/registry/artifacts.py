@@ -40,7 +40,7 @@ def _remembered(pointer: Path, mlflow_uri: str) -> Path | None:
 
 
 def _download(registry: "ModelRegistry", label: str, folder: Path) -> Path:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
     from mlflow.exceptions import MlflowException
 
     version = registry._find(label)
@@ -49,7 +49,7 @@ def _download(registry: "ModelRegistry", label: str, folder: Path) -> Path:
     partial.mkdir(parents=True)
     try:
         downloaded = Path(registry.client.download_artifacts(version.run_id or "", "model", str(partial)))
-    except (MlflowException, OSError, BotoCoreError, ClientError) as exc:
+    except (MlflowException, OSError, ClientError) as exc:
         raise NotFound(f"Can't fetch the files of {label} from {version.source}: {exc}", what=label) from exc
     first = registry.standing().registration.get(label)
     registered = (first.details if first else version.tags).get("sha256", "")

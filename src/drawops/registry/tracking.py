@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from drawops.storage.s3 import S3Address
 
 EXPERIMENT = "drawops"
+_ANSWERS = {
+    *("RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "BAD_REQUEST"),
+    *("PERMISSION_DENIED", "ENDPOINT_NOT_FOUND", "FEATURE_DISABLED"),
+}
+"""Error codes with which MLflow answers a question; any other says that it could not."""
 
 
 def open_client(settings: Settings) -> "MlflowClient":
@@ -27,25 +33,63 @@ def open_client(settings: Settings) -> "MlflowClient":
         Unavailable: MLflow does not answer at this address.
     """
     quieten()
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
-    from sqlalchemy.exc import SQLAlchemyError
-
     settings.home.mkdir(parents=True, exist_ok=True)
     os.environ.update(mlflow_environment(settings))
+    from mlflow.tracking import MlflowClient
+
     uri = settings.mlflow_uri
-    try:
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    with _answering(uri):
+        client: Any = _Answering(MlflowClient(tracking_uri=uri, registry_uri=uri), uri)
         client.get_experiment_by_name(EXPERIMENT)
-    except (MlflowException, SQLAlchemyError, OSError) as exc:
-        reason = str(getattr(exc, "orig", None) or exc).strip().rstrip(".")
-        raise Unavailable(f"MLflow at {_safe(uri)} does not answer: {reason}. Check DRAWOPS_MLFLOW.") from exc
+    return client
+
+
+class _Answering:
+    """An MlflowClient whose calls raise Unavailable when the server or database behind it is away."""
+
+    def __init__(self, client: "MlflowClient", uri: str) -> None:
+        self._client, self._uri = client, uri
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if not callable(found):
+            return found
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with _answering(self._uri):
+                return found(*args, **kwargs)
+
+        return call
+
+
+@contextmanager
+def _answering(uri: str) -> Iterator[None]:
+    try:
+        yield
     except ImportError as exc:  # mlflow-skinny, in the server's image
         raise SettingsError(
             f"MLflow on a database ({_safe(uri)}) needs the package mlflow, which is not installed here. "
             "Set DRAWOPS_MLFLOW to the address of an MLflow server (http://…), or DRAWOPS_SERVE to what to serve."
         ) from exc
-    return client
+    except Exception as exc:
+        if not _is_away(exc):
+            raise
+        reason = str(getattr(exc, "orig", None) or exc).strip().rstrip(".")
+        raise Unavailable(f"MLflow at {_safe(uri)} does not answer: {reason}. Check DRAWOPS_MLFLOW.") from exc
+
+
+def _is_away(exc: Exception) -> bool:
+    """A server, database or object store could not be asked; an answer that says no is something else."""
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if isinstance(exc, MlflowException):
+        return exc.error_code not in _ANSWERS
+    away = (SQLAlchemyError, RequestException, BotoCoreError, Boto3Error, ConnectionError, TimeoutError)
+    return isinstance(exc, away)
 
 
 def mlflow_environment(settings: Settings) -> dict[str, str]:

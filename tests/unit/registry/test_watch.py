@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from mlflow import MlflowClient
 
 from drawops.errors import InputRefused, Unavailable
 from drawops.registry import AuditEntry, ModelRegistry, ModelVersion, Watcher
@@ -253,8 +254,8 @@ def test_an_approval_is_neither_lost_nor_doubled_wherever_the_watcher_is_killed(
         return write_or_die
 
     for target, method in (
-        (type(registry.client), "set_model_version_tag"),
-        (type(registry.client), "set_registered_model_alias"),
+        (MlflowClient, "set_model_version_tag"),
+        (MlflowClient, "set_registered_model_alias"),
         (type(registry.audit), "append"),
     ):
         monkeypatch.setattr(target, method, counted(getattr(target, method)))
@@ -275,7 +276,7 @@ def test_a_change_made_while_the_watcher_lay_dead_is_judged_on_its_own(
     candidate()
     approve_in_ui(in_ui)
     with monkeypatch.context() as patch:
-        patch.setattr(type(registry.client), "set_model_version_tag", _die)
+        patch.setattr(MlflowClient, "set_model_version_tag", _die)
         with pytest.raises(Killed):
             Watcher(settings).poll()
     in_ui("v1.1", approved_by="王芳", approval_reason="missed a frame", approval_status="Rejected")
