@@ -10,7 +10,9 @@ import pytest
 
 from drawops.serving.process import server_process
 from drawops.serving.servers import call
-from drawops.settings import Settings
+from drawops.settings import Settings, load_settings
+from drawops.storage import open_store
+from tests.servers import minio, postgresql
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +36,35 @@ def drawops(*arguments: str, code: int = 0) -> Any:
 
 
 def test_from_drawings_to_an_approved_version_that_serves(home: Settings, tmp_path: Path) -> None:
+    walk(home, tmp_path)
+
+
+@pytest.mark.server
+def test_the_same_with_objects_on_s3_and_models_and_readings_on_postgresql(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with minio.running(tmp_path / "minio") as objects, postgresql.running() as database:
+        for name in ("mlflow", "records"):
+            database.sql(f"create database {name} owner mlflow")
+        for variable, value in {
+            "AWS_ACCESS_KEY_ID": "drawops",
+            "AWS_SECRET_ACCESS_KEY": "drawops-secret",
+            "DRAWOPS_OBJECTS": f"s3://drawings/工厂 1?endpoint={objects.endpoint}",
+            "DRAWOPS_MLFLOW": database.url("mlflow"),
+            "DRAWOPS_RECORDS": database.url("records"),
+        }.items():
+            monkeypatch.setenv(variable, value)
+        assert drawops("storage", "init")["versioning"] == "Enabled"
+        walk(load_settings(), tmp_path)
+        kinds = {info.key.split("/")[0] for info in open_store(load_settings().objects_url).scan()}
+        assert {"raw", "datasets", "mlartifacts"} <= kinds
+        for kept_elsewhere in ("objects", "mlartifacts", "mlflow.db", "records.db"):
+            assert not (home.home / kept_elsewhere).exists()
+        left_out = drawops("backup", str(tmp_path / "home.tar"))["left_out"]
+        assert len(left_out) == 3
+
+
+def walk(home: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "新图纸"
     drawops("synth", str(folder), "--drawings", "4", "--seed", "11")
     (folder / "坏.pdf").write_bytes(b"%PDF-1.7 broken")

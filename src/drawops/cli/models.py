@@ -216,7 +216,7 @@ def webhook(
     """Let MLflow wake the watcher of a DrawOps server at every change, signed with DRAWOPS_HOOK_SECRET."""
     from drawops.registry.webhook import set_webhook
 
-    url = set_webhook(_registry(), server)
+    url = set_webhook(writing_settings(), server)
     print_json({"url": url}) if as_json else print(f"MLflow tells {url}")
 
 

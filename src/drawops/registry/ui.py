@@ -1,8 +1,5 @@
 """The MLflow server of this home, with its UI, in a child process."""
 
-import json
-import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -15,6 +12,7 @@ from urllib.request import urlopen
 from drawops.errors import MissingExtra, SettingsError, Unavailable
 from drawops.registry.accounts import accounts_uri, service_account
 from drawops.registry.tracking import artifact_root, mlflow_environment
+from drawops.registry.webhook import webhook_environment
 from drawops.settings import Settings, child_environment
 
 START_TIMEOUT_S = 300  # 13 s of CPU, which can take minutes on a busy machine; one that dies is noticed at once
@@ -117,33 +115,6 @@ def _sign_in(settings: Settings) -> dict[str, str]:
         "MLFLOW_AUTH_ADMIN_USERNAME": service_account(settings),
         "MLFLOW_AUTH_ADMIN_PASSWORD": settings.mlflow_password,
     }
-
-
-def webhook_environment(settings: Settings) -> dict[str, str]:
-    """What MLflow reads to keep and send webhooks."""
-    return {
-        # They go to a DrawOps server, which is as a rule on the same network; only administrators make them.
-        "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
-        "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
-        **_keys(settings),
-    }
-
-
-def _keys(settings: Settings) -> dict[str, str]:
-    """Keys that must outlive a restart: sessions and webhooks are lost with them."""
-    from cryptography.fernet import Fernet
-
-    file = settings.home / "mlflow-keys.json"
-    if not file.is_file():
-        keys = {
-            "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(32),
-            "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": Fernet.generate_key().decode(),
-        }
-        partial = file.with_suffix(".part")
-        partial.touch(mode=0o600)
-        partial.write_text(json.dumps(keys), encoding="utf-8")
-        os.replace(partial, file)
-    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _free_port(host: str, port: int) -> int:

@@ -1,6 +1,6 @@
 """`drawops storage init`: a bucket as DrawOps wants it, on MinIO or any other S3 server."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -129,5 +129,6 @@ def _notify(client: Any, bucket: str, inbox: str, target: str) -> None:
         config_id=name,
         prefix_filter_rule=PrefixFilterRule(inbox),
     )
-    config.queue_config_list = [q for q in config.queue_config_list if q.config_id != name] + [wanted]
+    others = [queue for queue in config.queue_config_list if queue.config_id != name]
+    config = replace(config, queue_config_list=[*others, wanted])
     client.set_bucket_notification(bucket_name=bucket, config=config)
