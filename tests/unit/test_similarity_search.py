@@ -266,6 +266,16 @@ def test_similar_is_public(shapes: ShapeSearch, tmp_path: Path) -> None:
     assert [h.id for h in drawops.similar(tmp_path / "a.png", k=1)] == ["a.png"]
 
 
+def test_shadows_and_grain_of_a_photo_without_lines_are_no_shape() -> None:
+    rng = np.random.default_rng(0)
+    shadows = cv2.GaussianBlur(rng.normal(size=(700, 900)).astype(np.float32), (0, 0), 40)
+    photo = np.linspace(90, 200, 900) + 20 * shadows / shadows.std() + rng.normal(0, 4, (700, 900))
+    picture = np.clip(photo, 0, 255).astype(np.uint8)
+    assert isolate(picture) == []
+    cv2.circle(picture, (450, 350), 200, 40, 3)
+    assert isolate(picture), "a line drawn on it is one"
+
+
 def test_duplicates_and_reranking_on_the_command_line(shapes: ShapeSearch, tmp_path: Path) -> None:
     folder = tmp_path / "图纸"
     folder.mkdir()
