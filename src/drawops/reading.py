@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from drawops.errors import InputRefused
 from drawops.ocr import Reader, open_reader, read_file
 from drawops.ocr.model_files import load_card
 from drawops.registry import ModelRegistry
@@ -27,6 +28,27 @@ def open_model(name: str | None, settings: Settings) -> tuple[str, Reader]:
         registry.ensure_base()
     label = registry.resolve(name or "champion")
     return label, open_reader(registry.fetch(label), settings)
+
+
+def open_paddle(
+    name: str | None, settings: Settings, *, recognition: Path | None, detection: Path | None
+) -> tuple[str, Reader]:
+    """The label and the reader of a user's own Paddle model directories; the other part is that of the model `name`.
+
+    Raises:
+        InputRefused: no directory is named, or one is no Paddle model of that kind.
+        NotFound: there is no such folder. MissingExtra: paddleocr is not installed.
+    """
+    from drawops.ocr.paddle_models import PaddleDetector, PaddleRecogniser
+
+    if recognition is None and detection is None:
+        raise InputRefused("engine paddleocr", "name a Paddle model: --recognition DIR, --detection DIR or both.")
+    finder = PaddleDetector(detection) if detection else None
+    line_reader = PaddleRecogniser(recognition) if recognition else None
+    label, own = open_model("base" if line_reader else name, settings)
+    if line_reader and recognition:
+        label = f"paddleocr:{recognition.resolve().name}"
+    return label, Reader(line_reader or own.recogniser, finder or own.detector)
 
 
 def read(path: Path | str, model: str | None = None, *, use_vector_text: bool = True) -> dict[str, Any]:

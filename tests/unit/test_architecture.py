@@ -21,7 +21,7 @@ LAYERS = [
     {"reading"},
     {"serving"},
     {"runners", "steps"},
-    {"demo", "doctor", "backup"},
+    {"backup", "bench", "demo", "doctor"},
     {"cli"},
 ]
 LEVEL = {name: i for i, layer in enumerate(LAYERS) for name in layer}

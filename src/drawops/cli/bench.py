@@ -138,3 +138,62 @@ def index(
             for f in figures
         ),
     )
+
+
+@bench.command()
+def read(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE|DIR]...", help="Drawings; none: some are generated.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Of DrawOps: champion, base, a version's label, a model directory.")] = (
+        "champion"
+    ),
+    reader: Annotated[
+        list[str] | None,
+        typer.Option(help="drawops, rapidocr-onnxruntime, rapidocr-openvino or paddleocr; can be given again."),
+    ] = None,
+    generated: Annotated[int, typer.Option(min=1, help="How many drawings are generated when none are given.")] = 6,
+    as_json: AsJson = False,
+) -> None:
+    """How fast and how right drawings are read: DrawOps, RapidOCR and PaddleOCR side by side.
+
+    Each reads every page once from its picture, in a process of its own, with its default settings. Accuracy and CER
+    need the truth beside the drawings: `NAME.csv` as eDOCr2 has it, or `Label.txt`.
+    """
+    from drawops.bench.contenders import CONTENDERS
+    from drawops.bench.reading import benchmark
+
+    figures = benchmark(
+        files or [],
+        writing_settings(),
+        readers=reader or list(CONTENDERS),
+        model=model,
+        generated=generated,
+        say=say,
+    )
+    if as_json:
+        print_json([f.to_dict() for f in figures])
+        return
+
+    def shown(value: float | None, digits: int) -> str:
+        return "" if value is None else f"{value:.{digits}f}"
+
+    print_table(
+        ("reader", "pages", "s/page", "CPU s/page", "opening s", "peak MB", "right", "right %", "CER"),
+        (
+            (
+                f.reader,
+                str(f.pages),
+                *(shown(f.seconds, 2), shown(f.cpu_seconds, 2), shown(f.opening_s, 1), shown(f.peak_mb, 0)),
+                f"{f.right}/{f.lines}" if f.lines else "",
+                shown(None if f.accuracy is None else 100 * f.accuracy, 1),
+                shown(f.cer, 3),
+            )
+            for f in figures
+        ),
+    )
+    for f in figures:
+        if f.failed:
+            say(f"{f.reader}: {f.failed}")
+    if all(f.failed for f in figures):
+        raise typer.Exit(1)

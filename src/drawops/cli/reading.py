@@ -20,6 +20,13 @@ class Format(StrEnum):
     PNG = "png"
 
 
+class ReadingEngine(StrEnum):
+    AUTO = "auto"
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
+    PADDLEOCR = "paddleocr"
+
+
 def add_to(app: typer.Typer) -> None:
     app.command("read")(read)
 
@@ -29,6 +36,16 @@ def read(
     model: Annotated[
         str, typer.Option(help="champion, base, a version's label (v1.1), or the path of a model directory.")
     ] = "champion",
+    engine: Annotated[
+        ReadingEngine | None,
+        typer.Option(help="What executes the models (default: DRAWOPS_ENGINE); paddleocr: your own Paddle models."),
+    ] = None,
+    recognition: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="With --engine paddleocr: folder of a Paddle recogniser.")
+    ] = None,
+    detection: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="With --engine paddleocr: folder of a Paddle detector.")
+    ] = None,
     vector_text: Annotated[
         bool, typer.Option("--vector-text/--no-vector-text", help="Use the text that the file itself knows.")
     ] = True,
@@ -43,7 +60,7 @@ def read(
 ) -> None:
     """Read drawings: every line of text with its place, angle and score, and what dimensions say."""
     from drawops.ocr import read_file
-    from drawops.reading import open_model
+    from drawops.reading import open_model, open_paddle
     from drawops.registry import Records
 
     if as_json:
@@ -52,7 +69,12 @@ def read(
     if format is Format.PNG and output and output.suffix.lower() == ".png" and len(paths) > 1:
         raise InputRefused(str(output), f"is one picture, but {len(paths)} drawings are to be read. Name a folder.")
     settings = writing_settings()
-    label, reader = open_model(model, settings)
+    if engine is ReadingEngine.PADDLEOCR:
+        label, reader = open_paddle(model, settings, recognition=recognition, detection=detection)
+    elif recognition or detection:
+        raise InputRefused(str(recognition or detection), "is for stock PaddleOCR: add --engine paddleocr.")
+    else:
+        label, reader = open_model(model, settings.model_copy(update={"engine": engine.value} if engine else {}))
     records = Records(settings.records_url)
     readings: list[dict[str, Any]] = []
     for path in paths:

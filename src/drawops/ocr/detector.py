@@ -132,7 +132,7 @@ def boxes_of(
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     found = []
     for contour in contours:
-        box = _rectangle(contour)
+        box = rectangle(contour)
         if box.height < 3:
             continue
         score = _mean_inside(probabilities, contour)
@@ -143,7 +143,7 @@ def boxes_of(
     return found
 
 
-def _rectangle(contour: Any) -> Box:
+def rectangle(contour: Any, score: float = 1.0) -> Box:
     """The rectangle around a contour, `length` its longer side. Text that is upright but for the unsteadiness of
     a few pixels gets the upright rectangle: a tilted one would cut into short lines."""
     (x, y), (w, h), angle = cv2.minAreaRect(contour)
@@ -155,7 +155,7 @@ def _rectangle(contour: Any) -> Box:
     direction = wrap(-angle)  # OpenCV counts clockwise
     if not -90 < direction <= 90:
         direction = wrap(direction + 180)
-    return Box(float(x), float(y), float(w), float(h), direction)
+    return Box(float(x), float(y), float(w), float(h), direction, score)
 
 
 def _mean_inside(probabilities: NDArray[np.uint8], contour: Any) -> float:

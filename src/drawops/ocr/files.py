@@ -65,21 +65,22 @@ def read_file(path: Path | str, reader: Reader, *, model: str, use_vector_text: 
     Raises:
         InputRefused: the file can't be read as a drawing.
     """
-    pages = []
     with open_drawing(path) as drawing:
-        for page in drawing.pages():
-            read = read_upright(page, reader, use_vector_text=use_vector_text)
-            pages.append(
-                {
-                    "page": page.index,
-                    "width": page.width,
-                    "height": page.height,
-                    "dpi": round(float(page.dpi), 2),
-                    "title_block": read.title_block.fields if read.title_block else None,
-                    "lines": [_entry(line, measures=i not in read.others) for i, line in enumerate(read.lines)],
-                }
-            )
+        pages = [page_reading(page, reader, use_vector_text=use_vector_text) for page in drawing.pages()]
     return {"file": str(path), "model": model, "pages": pages}
+
+
+def page_reading(page: Page, reader: Reader, *, use_vector_text: bool = True) -> dict[str, Any]:
+    """One entry of "pages" of `read_file`."""
+    read = read_upright(page, reader, use_vector_text=use_vector_text)
+    return {
+        "page": page.index,
+        "width": page.width,
+        "height": page.height,
+        "dpi": round(float(page.dpi), 2),
+        "title_block": read.title_block.fields if read.title_block else None,
+        "lines": [_entry(line, measures=i not in read.others) for i, line in enumerate(read.lines)],
+    }
 
 
 def _entry(line: TextLine, *, measures: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A *model directory* holds `inference.onnx` (its dictionary in the metadata key `character`, as rapidocr
 expects it), `model.json` (label, mode, base, dataset, config, …), `paddle/inference.{json,pdiparams,yml}`
-(opens in stock PaddleOCR) and `curve.json` (the training curve). Only `inference.onnx` is needed to read.
+(opens in stock PaddleOCR), `openvino/inference.{xml,bin}` (IR) and `curve.json` (the training curve). Only `inference.onnx` is needed to read.
 """
 
 import json

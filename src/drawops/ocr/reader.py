@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -30,10 +31,20 @@ _WALLS = re.compile(r"^[_|\s]+(?=.)|(?<=.)[_|\s]+$")  # of frames and cells, and
 SQUARE = 1.5  # below this aspect the longer side does not tell the reading direction
 
 
+class LineReader(Protocol):
+    def read(self, images: Sequence[Image]) -> list[Reading]:
+        """One Reading an upright (H, W, 3) RGB line crop, in order."""
+
+
+class LineFinder(Protocol):
+    def detect(self, image: Image) -> list[Box]:
+        """Boxes of the text lines of an (H, W, 3) RGB page, in page pixels, along their longer side."""
+
+
 class Reader:
     """Finds, orients and reads the text lines of a page."""
 
-    def __init__(self, recogniser: Recogniser, detector: Detector) -> None:
+    def __init__(self, recogniser: LineReader, detector: LineFinder) -> None:
         self.recogniser = recogniser
         self.detector = detector
 

@@ -58,7 +58,7 @@ def register(
     result = EvaluationReport.model_validate_json(Path(evaluation, EVALUATION).read_text(encoding="utf-8"))
     verdict = load_gate(gate).judge(result)
     summary = json.loads(Path(line_set, SUMMARY).read_text(encoding="utf-8"))
-    card = json.loads(Path(model, "model.json").read_text(encoding="utf-8"))
+    card = _with_parity(Path(model))
     version = registry.register(
         Path(model),
         mode=mode,
@@ -77,6 +77,20 @@ def register(
         Path(report).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(page, report)
     return Registered(version.label, "passed" if verdict.passed else "rejected", verdict.to_dict()["reasons"])
+
+
+def _with_parity(model: Path) -> dict[str, Any]:
+    """The model's card, with what every exported form made of the golden lines.
+
+    Raises:
+        DrawopsError: the forms read differently; nothing is registered.
+    """
+    from drawops.training.golden import replay
+
+    file = model / "model.json"
+    card = {**json.loads(file.read_text(encoding="utf-8")), "parity": replay(model)}
+    file.write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
+    return card
 
 
 def _log_curve(client: Any, run_id: str, model: Path) -> None:

@@ -51,6 +51,7 @@ class OnnxLayer(paddle.nn.Layer):
             raise InputRefused(str(source)[:200], f"operators that can't be trained: {', '.join(unknown)}.")
         # Running mean and variance are no weights: an inference graph has frozen batch norms.
         frozen = {name for node in self.nodes if node.op == "BatchNormalization" for name in node.inputs[3:5]}
+        frozen |= {name for node in self.nodes if node.op == "Resize" for name in node.inputs[1:]}  # roi, scales, sizes
         self.constants: dict[str, NDArray[Any]] = {}
         self.parameter_names: dict[str, str] = {}
         for name, value in values.items():
@@ -193,7 +194,13 @@ def _resize(attributes: Attributes, x: Any, roi: Any = None, scales: Any = None,
     nearest = attributes.get("mode", b"nearest") == b"nearest"
     mode: Literal["nearest", "bilinear"] = "nearest" if nearest else "bilinear"
     if scales is not None and scales.size:
-        return F.interpolate(x, scale_factor=scales.reshape(-1).tolist()[2:], mode=mode)
+        factors = [float(value) for value in scales.reshape(-1).tolist()[2:]]
+        if nearest and all(factor.is_integer() for factor in factors):
+            # Repeated, not interpolated: paddle's oneDNN runner can't read the factors of an exported network.
+            for axis, factor in zip((2, 3), factors, strict=True):
+                x = paddle.repeat_interleave(x, int(factor), axis=axis)
+            return x
+        return F.interpolate(x, scale_factor=factors, mode=mode)
     return F.interpolate(x, size=_tensor(sizes).astype("int32")[2:], mode=mode)
 
 

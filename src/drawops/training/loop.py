@@ -24,7 +24,7 @@ from drawops.ocr.model_files import CARD_NAME, load_card, onnx_file
 from drawops.ocr.recogniser import Recogniser, preprocess, stack
 from drawops.training.config import Progress, TrainConfig, TrainResult
 from drawops.training.dictionary import grow_head, new_characters
-from drawops.training.export import check_parity, export_paddle
+from drawops.training.export import check_parity, export_openvino, export_paddle
 from drawops.training.features import FeatureCache
 from drawops.training.line_set import Line, fingerprint, load_image, load_lines
 from drawops.training.machine import Machine
@@ -217,6 +217,7 @@ def _feature_progress(report: OnProgress, total: int, config: TrainConfig) -> Ca
 def _write(out: Path, base: Path, task: Task, material: _Material, curve: list[dict[str, float]]) -> None:
     write_onnx(base, out / "inference.onnx", task.tensors(), material.charset)
     export_paddle(out, out / "paddle")
+    export_openvino(out, out / "openvino")
     checked = material.validation[:PARITY_LINES]
     paths = [material.lines[i].path for i in checked]
     batches = [stack([preprocess(load_image(path))]) for path in paths]

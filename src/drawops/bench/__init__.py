@@ -1,0 +1,1 @@
+"""Comparing whole ways of reading on the same pages: `drawops bench read`."""
