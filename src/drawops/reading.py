@@ -7,13 +7,12 @@ from drawops.errors import InputRefused
 from drawops.ocr import Reader, open_reader, read_file
 from drawops.ocr.model_files import load_card
 from drawops.registry import ModelRegistry
-from drawops.registry.versions import BASE_LABEL
 from drawops.settings import Settings
 
 
 def open_model(name: str | None, settings: Settings) -> tuple[str, Reader]:
-    """The label and the reader of a model: a version's label, `champion` (also for None), `base`, or the path of a
-    model directory.
+    """The label and the reader of a model: a version's label, `champion` (also for None), the path of a model
+    directory, or `base`, the stock recogniser that DrawOps builds on.
 
     Raises:
         NotFound: there is no such version, and no such path.
@@ -22,7 +21,7 @@ def open_model(name: str | None, settings: Settings) -> tuple[str, Reader]:
         path = Path(name)
         return str(load_card(path).get("label") or path.name), open_reader(path, settings)
     if name == "base":
-        return BASE_LABEL, open_reader(None, settings)
+        return name, open_reader(None, settings)
     registry = ModelRegistry(settings)
     if not registry.standing().champion:
         registry.ensure_base()

@@ -43,7 +43,7 @@ def run(*arguments, code: int = 0):
 def test_json_has_exactly_the_promised_fields(drawing):
     (reading,) = json.loads(run(drawing, "--format", "json").stdout)
     assert set(reading) == {"file", "model", "pages"}
-    assert reading["file"] == str(drawing) and reading["model"] == "v1.0"
+    assert reading["file"] == str(drawing) and reading["model"] == "base"
     (page,) = reading["pages"]
     assert {k: page[k] for k in ("page", "width", "height", "dpi")} == {
         "page": 0,
@@ -102,7 +102,7 @@ def test_csv_has_one_row_a_line_and_names_the_model(drawing, tmp_path):
     with (tmp_path / "out" / "readings.csv").open(encoding="utf-8-sig") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["text"] for row in rows] == ["M8x1.25-6H", "技术要求"]
-    assert {row["model"] for row in rows} == {"v1.0"}
+    assert {row["model"] for row in rows} == {"base"}
     assert float(rows[0]["x1"]) == pytest.approx(63, abs=12)
     assert [rows[0][name] for name in ("kind", "count", "nominal", "fit", "unit")] == ["thread", "1", "8.0", "6H", "mm"]
     assert rows[1]["kind"] == rows[1]["nominal"] == ""
@@ -150,7 +150,7 @@ def test_a_bad_file_is_named_and_the_others_are_read(drawing, tmp_path):
 def test_every_reading_is_recorded_with_its_caller(drawing):
     run(drawing)
     (stored,) = Records(load_settings().records_url).of_drawing(str(drawing))
-    assert stored.model == "v1.0" and stored.source == "cli" and stored.caller
+    assert stored.model == "base" and stored.source == "cli" and stored.caller
     assert stored.line_count == 2
 
 

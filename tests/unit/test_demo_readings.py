@@ -16,6 +16,13 @@ def test_lines_are_paired_by_place_and_get_the_label_there() -> None:
     assert [(r.before, r.after, r.truth) for r in rows] == [("030H7", "⌀30H7", "⌀30H7")]
 
 
+def test_what_the_untaught_recogniser_reads_stands_beside_them() -> None:
+    (row,) = pair_lines([line("⌀30", 10, 10)], [line("⌀30", 10, 10)], stock=[line("030", 11, 10)])
+    assert (row.stock, row.changed, row.taught) == ("030", False, True)
+    (row,) = pair_lines([line("⌀30", 10, 10)], [line("⌀30", 10, 10)], stock=[])
+    assert (row.stock, row.taught) == ("", True)
+
+
 def test_a_line_that_only_one_reading_has_stands_alone() -> None:
     rows = pair_lines([line("A", 10, 10)], [line("B", 10, 200)])
     assert [(r.before, r.after) for r in rows] == [(None, "B"), ("A", None)]

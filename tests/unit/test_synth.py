@@ -166,3 +166,11 @@ def test_fits_have_the_deviations_of_iso_286(size, fit, upper, lower):
 def test_a_wrong_wish_is_refused_with_a_hint(tmp_path, wrong, hint):
     with pytest.raises(InputRefused, match=hint):
         generate(tmp_path, **({"drawings": 1, "seed": 0} | wrong))
+
+
+def test_a_mark_of_the_plants_own_stands_before_some_dimensions(tmp_path):
+    generate(tmp_path, drawings=3, seed=3, formats=("png",), mark="⬡")
+    texts = [label["transcription"] for labels in read_labels(tmp_path).values() for label in labels]
+    marked = [text for text in texts if "⬡" in text]
+    assert 3 <= len(marked) < len(texts) / 4
+    assert all(text.startswith("⬡") for text in marked)

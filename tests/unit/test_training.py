@@ -167,7 +167,7 @@ def test_the_subset_softmax_is_the_full_softmax(line_set: Path, tmp_path: Path):
     import paddle
 
     from drawops.training.features import FeatureCache
-    from drawops.training.tasks import HeadTask, ctc_loss
+    from drawops.training.tasks import HeadRows, HeadTask, ctc_loss
 
     recogniser = Recogniser(base_recogniser(), threads=1)
     lines = load_lines(line_set)[20:30]  # new and old ones
@@ -177,7 +177,7 @@ def test_the_subset_softmax_is_the_full_softmax(line_set: Path, tmp_path: Path):
     cache = FeatureCache(tmp_path, recogniser)
     frames = cache.fill([line.path for line in lines])
     rows = sorted({0} | {c for label in labels[:4] for c in label})
-    task = HeadTask(cache, frames, recogniser.names, weight, bias, labels, rows)
+    task = HeadTask(cache, frames, HeadRows(recogniser.names, weight, bias, labels, rows))
     assert set().union(*labels) - set(rows), "the old lines should have classes outside S"
 
     logits = np.zeros((len(lines), frames.max(), len(bias)), "float32")

@@ -31,6 +31,7 @@ def synth(
     drawings: Annotated[int, typer.Option("--drawings", "-n", min=1, help="How many drawings.")] = 40,
     seed: Annotated[int, typer.Option(help="The same seed draws the same drawings.")] = 0,
     family: Annotated[list[str] | None, typer.Option(help="Only this part family; can be given again.")] = None,
+    mark: Annotated[str, typer.Option(help="A mark of your own before some dimensions, such as ⬡.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Draw made-up part drawings with exact labels: PDF, DXF and PNG with Label.txt and parts.csv."""
@@ -39,7 +40,9 @@ def synth(
     from drawops.drawings.synth import generate
 
     with _Progress("draw") as progress:
-        summary = generate(folder, drawings=drawings, seed=seed, families=family or None, progress=progress.update)
+        summary = generate(
+            folder, drawings=drawings, seed=seed, families=family or None, mark=mark, progress=progress.update
+        )
     if as_json:
         print_json(asdict(summary))
         return

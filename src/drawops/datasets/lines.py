@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
@@ -88,17 +88,14 @@ def build_line_set(
     if old is None and version.parent:
         old = datasets.get(version.parent)
     spots, replayed = _choose(version, old, generated, new_to_old, seed)
-    (out / "crops").mkdir(parents=True, exist_ok=True)
     summary = LineSetSummary(str(out))
-    with (out / "lines.jsonl").open("w", encoding="utf-8") as stream:
-        writer = _Writer(out, stream, set(charset), summary)
+    with LineSetWriter(out, set(charset), summary) as writer:
         for spot, image in _cut(spots, datasets, summary):
             writer.add(image, spot.line.text, spot.drawing.split, spot.origin, spot.drawing.sha256, spot.line.kind)
         for number, (image, text) in enumerate(_drawing_lines(generated, seed)):
             writer.add(image, text, "val" if number % round(1 / _GENERATED_FOR_VAL) == 0 else "train", "generated")
         for image, text in _general_lines(replayed, seed):
             writer.add(image, text, "train", "old")
-    writer.write_lists()
     if not summary.total("train"):
         raise InputRefused(
             version.ref,
@@ -183,11 +180,26 @@ def _pairs(lines: "Iterable[GeneratedLine]", count: int) -> Iterator[tuple[Image
         yield line.image, normalise(line.text)
 
 
-class _Writer:
-    def __init__(self, out: Path, stream: TextIO, charset: set[str], summary: LineSetSummary) -> None:
-        self._out, self._stream, self._charset, self._summary = out, stream, charset, summary
+class LineSetWriter:
+    """Writes the files of a line set into folder `out`, see `build_line_set`. They are whole after the last line only."""
+
+    def __init__(self, out: Path, charset: set[str], summary: LineSetSummary | None = None) -> None:
+        self.summary = summary or LineSetSummary(str(out))
+        self._out, self._charset = out, charset
         self._lists: dict[str, list[str]] = {split: [] for split in SPLITS}
         self._outside: Counter[str] = Counter()
+
+    def __enter__(self) -> "LineSetWriter":
+        (self._out / "crops").mkdir(parents=True, exist_ok=True)
+        self._partial = self._out / "lines.jsonl.partial"
+        self._stream = self._partial.open("w", encoding="utf-8")
+        return self
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        self._stream.close()
+        if not failed:
+            self._write_lists()
+            self._partial.replace(self._out / "lines.jsonl")
 
     def add(self, image: Image, text: str, split: Split, origin: Origin, drawing: str = "", kind: str = "") -> None:
         name = f"crops/{sum(map(len, self._lists.values())):06d}.png"
@@ -195,13 +207,13 @@ class _Writer:
         row = {"image": name, "text": text, "split": split, "origin": origin, "drawing": drawing, "kind": kind}
         self._stream.write(json.dumps(row, ensure_ascii=False) + "\n")
         self._lists[split].append(f"{name}\t{text}\n")
-        counts = self._summary.counts[split]
+        counts = self.summary.counts[split]
         counts[origin] = counts.get(origin, 0) + 1
         unknown = [c for c in text if c not in self._charset and c != " "]
         self._outside.update(unknown)
-        self._summary.outside_lines += bool(unknown)
+        self.summary.outside_lines += bool(unknown)
 
-    def write_lists(self) -> None:
+    def _write_lists(self) -> None:
         for split, rows in self._lists.items():
             (self._out / f"{split}.txt").write_text("".join(rows), encoding="utf-8")
-        self._summary.outside = dict(self._outside.most_common())
+        self.summary.outside = dict(self._outside.most_common())

@@ -1,4 +1,4 @@
-"""Readings of a page before and after, line beside line."""
+"""Readings of a page by several models, line beside line."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,15 +13,20 @@ from drawops.evaluation.report_data import ReadDrawing, ReadLine, picture
 
 
 def compared_pages(
-    path: Path, before: dict[str, Any], after: dict[str, Any], labelled: Sequence[LabelledPage]
+    path: Path,
+    stock: dict[str, Any],
+    before: dict[str, Any],
+    after: dict[str, Any],
+    labelled: Sequence[LabelledPage],
 ) -> list[ReadDrawing]:
-    """The pages of a drawing with what two versions read there.
+    """The pages of a drawing with what the stock recogniser and two versions read there.
 
     Args:
-        before, after: readings in the form of `drawops read --format json`.
+        stock, before, after: readings in the form of `drawops read --format json`.
         labelled: the drawing's pages in its dataset version.
     """
     later = {page["page"]: page for page in after["pages"]}
+    untaught = {page["page"]: page["lines"] for page in stock["pages"]}
     truth = {page.page: _as_opened(page) for page in labelled}
     pages = []
     with open_drawing(path) as drawing:
@@ -29,7 +34,7 @@ def compared_pages(
             number, new = old["page"], later.get(old["page"])
             if new is None:
                 continue
-            lines = pair_lines(old["lines"], new["lines"], truth.get(number, ()))
+            lines = pair_lines(old["lines"], new["lines"], truth.get(number, ()), stock=untaught.get(number))
             image = picture(drawing.page(number).image)
             size = {"width": new["width"], "height": new["height"]}
             pages.append(
@@ -41,19 +46,29 @@ def compared_pages(
 
 
 def pair_lines(
-    before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]], truth: Sequence[LabelledLine] = ()
+    before: Sequence[dict[str, Any]],
+    after: Sequence[dict[str, Any]],
+    truth: Sequence[LabelledLine] = (),
+    *,
+    stock: Sequence[dict[str, Any]] | None = None,
 ) -> list[ReadLine]:
-    """Lines of two readings of one page, paired by place. A line that only one of them has stands alone."""
+    """Lines of two readings of one page, paired by place. A line that only one of them has stands alone.
+
+    Args:
+        stock: a third reading, shown beside them where there is one.
+    """
     rest = list(before)
     rows = []
     for line in after:
         old = _at(line["quad"], rest, lambda row: row["quad"])
         if old is not None:
             rest.remove(old)
+        untaught = _at(line["quad"], stock or (), lambda row: row["quad"])
         label = _at(line["quad"], truth, lambda row: row.quad) if _holds_one(line["quad"], truth) else None
         rows.append(
             ReadLine(
                 quad=line["quad"],
+                stock=None if stock is None else untaught["text"] if untaught else "",
                 before=old["text"] if old else None,
                 after=line["text"],
                 truth=normalise(label.text) if label else None,

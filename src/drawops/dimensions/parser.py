@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from unicodedata import category
 
 from drawops.datasets.text import normalise
 from drawops.dimensions.angles import take_angle
@@ -33,6 +34,7 @@ _SPELLINGS = str.maketrans(
 _DIAMETER = r"(?:⌀|[ØøΦφ∅])"
 _CHARACTERISTICS = "⏤⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰"
 _MODIFIERS = "ⓂⓁⒺⓅⓈⒻⓉⓊ"
+_NOT_OWN = _CHARACTERISTICS + _MODIFIERS + "⌀□▽√⌴⌵↧°⌲"
 _DATUM = rf"[A-Z](?:-[A-Z])?[{_MODIFIERS}]?(?![A-Za-z0-9])"
 _IN_FRONT = r"((?:\d{1,3}\s*[×xX]\s*)?)((?:MAX|MIN)(?:IMUM)?|TYP|PCD|P\.C\.D|B\.C)\.?\s*(?=S?R?⌀?\s*[\d.,])(.+)"
 _STEELS = {22, 25, 30, 35, 40, 45, 50, 55, 60}  # C45 is a material
@@ -72,7 +74,7 @@ def parse_dimension(text: str) -> Dimension | None:
 
 def _spelled(text: str) -> str:
     """One spelling, without the brackets around a reference (12) or basic [50] dimension."""
-    spelled = normalise(text).translate(_SPELLINGS).replace("+/-", "±").replace("''", '"').strip()
+    spelled = _without_own_mark(normalise(text).translate(_SPELLINGS)).replace("+/-", "±").replace("''", '"').strip()
     spelled = re.sub(r"(?<=\d)\s*deg(?:rees?)?(?![A-Za-z])\.?", "°", spelled, flags=re.IGNORECASE)
     if remark := re.fullmatch(_IN_FRONT, spelled, re.IGNORECASE):
         spelled = f"{remark[1]}{remark[3]} {remark[2]}"
@@ -81,6 +83,15 @@ def _spelled(text: str) -> str:
         if spelled[:1] == opening and spelled[-1:] == closing and opening not in inner and closing not in inner:
             spelled = inner.strip()
     return spelled
+
+
+def _without_own_mark(text: str) -> str:
+    """Without the symbol of a plant's own (⬡, ◈, ★ …) before or behind the dimension: it says nothing about the size."""
+    return text[_is_own_mark(text[:1]) : len(text) - _is_own_mark(text[-1:])]
+
+
+def _is_own_mark(character: str) -> bool:
+    return bool(character) and category(character) == "So" and character not in _NOT_OWN
 
 
 def _without_other_unit(text: str) -> tuple[str, bool]:

@@ -45,6 +45,7 @@ class ReadLine(_Value):
     """One line on a page, read before and after. `quad` is in pixels of the page."""
 
     quad: list[tuple[float, float]]
+    stock: str | None = Field(None, description="What the untaught recogniser reads, where that is shown.")
     before: str | None = None
     after: str | None = None
     truth: str | None = Field(None, description="The label, where there is one.")
@@ -54,6 +55,11 @@ class ReadLine(_Value):
     @property
     def changed(self) -> bool:
         return self.before != self.after
+
+    @property
+    def taught(self) -> bool:
+        """Is it read otherwise than by the untaught recogniser?"""
+        return self.stock is not None and self.stock != self.after
 
 
 class ReadDrawing(_Value):
@@ -74,6 +80,11 @@ class ReadDrawing(_Value):
     @property
     def changed(self) -> list[ReadLine]:
         return [line for line in self.lines if line.changed]
+
+    @property
+    def shown(self) -> list[ReadLine]:
+        """The lines that are told one by one: what changed now first, then what changed before."""
+        return self.changed + [line for line in self.lines if line.taught and not line.changed]
 
 
 class ApprovalEntry(_Value):

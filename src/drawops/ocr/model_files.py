@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drawops.errors import InputRefused, NotFound
 
 ONNX_NAME = "inference.onnx"
@@ -83,6 +86,14 @@ def load_onnx(path: Path) -> Any:
         raise InputRefused(str(path), "not a readable ONNX model. Export or download it again.") from exc
 
 
+def tensors_of(model: Any) -> dict[str, NDArray[np.float32]]:
+    """The float tensors that the graph stores, by name."""
+    from onnx import TensorProto, numpy_helper
+
+    stored = model.graph.initializer
+    return {t.name: numpy_helper.to_array(t) for t in stored if t.data_type == TensorProto.FLOAT}
+
+
 def charset_of(model: Any) -> list[str]:
     """Characters of a recogniser in class order: class i + 1 is `charset[i]`, class 0 is the CTC blank.
 
@@ -103,6 +114,42 @@ def charset_of(model: Any) -> list[str]:
     if len(characters) != classes - 1:
         raise InputRefused("recogniser", f"its dictionary has {len(characters)} characters for {classes} classes.")
     return characters
+
+
+def part_of(model: Any, start: str, end: str) -> Any:
+    """The graph between two tensors (`onnx.ModelProto`): its input is `start`, its output `end`."""
+    from onnx import TensorProto, helper
+
+    makers = {output: number for number, node in enumerate(model.graph.node) for output in node.output}
+    kept: set[int] = set()
+    wanted = [end]
+    while wanted:
+        tensor = wanted.pop()
+        number = makers.get(tensor)
+        if tensor != start and number is not None and number not in kept:
+            kept.add(number)
+            wanted += model.graph.node[number].input
+    nodes = [node for number, node in enumerate(model.graph.node) if number in kept]
+    used = {name for node in nodes for name in node.input}
+    stored = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    first, last = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (start, end))
+    part = helper.make_model(helper.make_graph(nodes, "part", [first], [last], stored))
+    part.ir_version = model.ir_version
+    del part.opset_import[:]
+    part.opset_import.extend(model.opset_import)
+    return part
+
+
+def neck_of(model: Any) -> str:
+    """Name of the tensor between backbone and neck: what the last pooling of the graph puts out.
+
+    Raises:
+        InputRefused: the graph has none.
+    """
+    pooled = [node.output[0] for node in model.graph.node if node.op_type == "AveragePool"]
+    if not pooled:
+        raise InputRefused("recogniser", "its graph has no pooling after which a neck could begin.")
+    return pooled[-1]
 
 
 def head_of(model: Any) -> Head:

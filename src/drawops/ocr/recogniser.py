@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from drawops.drawings.model import Image
 from drawops.ocr.engine import Backend, Engine
-from drawops.ocr.model_files import Head, charset_of, head_of, load_onnx, onnx_file
+from drawops.ocr.model_files import Head, charset_of, head_of, load_onnx, neck_of, onnx_file, part_of
 
 HEIGHT = 48
 MAX_WIDTH = 3200  # PaddleOCR squeezes longer lines too
@@ -127,11 +127,16 @@ class Recogniser:
                 readings[index] = Reading(*ctc_greedy(line, self.charset))
         return readings
 
-    def features(self, images: Sequence[Image]) -> list[NDArray[np.float32]]:
-        """The CTC head's input of each image, (T, D) with T = padded width / 8."""
+    def features(
+        self, images: Sequence[Image], *, before: Literal["head", "neck"] = "head"
+    ) -> list[NDArray[np.float32]]:
+        """The input of the CTC head, or of the neck, for each image: (T, D) with T = padded width / 8."""
         found: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(images)
+        engine = self._trunk if before == "head" else self._backbone
         for members, batch in batches(images):
-            (features,) = self._trunk(batch)
+            (features,) = engine(batch)
+            if before == "neck":  # (N, D, 1, T)
+                features = features[:, :, 0].transpose(0, 2, 1)
             for index, line in zip(members, features, strict=True):
                 found[index] = line.copy()  # a view would keep its whole batch in memory
         return found
@@ -145,10 +150,14 @@ class Recogniser:
 
     @cached_property
     def _trunk(self) -> Engine:
-        """The same graph, ending at the head's input."""
-        from onnx import TensorProto, helper
+        return self._ending_at(self.names.features)
 
+    @cached_property
+    def _backbone(self) -> Engine:
+        return self._ending_at(neck_of(load_onnx(self.path)))
+
+    def _ending_at(self, tensor: str) -> Engine:
+        """The graph up to an inner tensor."""
         model = load_onnx(self.path)
-        del model.graph.output[:]
-        model.graph.output.append(helper.make_tensor_value_info(self.names.features, TensorProto.FLOAT, None))
-        return Engine(model.SerializeToString(), threads=self.threads, backend=self._engine.backend)
+        part = part_of(model, model.graph.input[0].name, tensor)
+        return Engine(part.SerializeToString(), threads=self.threads, backend=self._engine.backend)

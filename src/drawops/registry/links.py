@@ -20,7 +20,7 @@ def lineage(settings: Settings, subject: str) -> dict[str, Any]:
     """Everything that is linked to a drawing or a model version.
 
     Args:
-        subject: a file, the name of a drawing or the start of its sha256; or a label, an alias or `base`.
+        subject: a file, the name of a drawing or the start of its sha256; or a label or an alias.
     Returns:
         For a drawing: {"kind": "drawing", "drawings": [{"sha256", "name", "readings", "datasets"}],
         "models": [version node]}. For a version: {"kind": "version", **version node, "readings"}.
@@ -30,7 +30,7 @@ def lineage(settings: Settings, subject: str) -> dict[str, Any]:
         NotFound: neither was read nor is known; the nearest name is given.
     """
     links = _Links(settings)
-    if not Path(subject).is_file() and (parse_label(subject) or subject in ("base", *ALIASES)):
+    if not Path(subject).is_file() and (parse_label(subject) or subject in ALIASES):
         return links.of_version(subject)
     return links.of_drawing(subject)
 

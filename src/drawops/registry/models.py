@@ -56,7 +56,7 @@ class ModelRegistry:
         return sorted(versions, key=lambda v: by_label(v.label))
 
     def get(self, name: str) -> ModelVersion:
-        """The version with this label, alias (champion, previous, candidate) or the name `base`.
+        """The version with this label or alias (champion, previous, candidate).
 
         Raises:
             NotFound: there is none; the message names the nearest.
@@ -69,24 +69,28 @@ class ModelRegistry:
         return self._version(label, version, metrics.get(version.run_id, {}), self._aliases())
 
     def resolve(self, name: str) -> str:
-        """The label behind a label, an alias or `base`. The audit record says which version is champion: an
+        """The label behind a label or an alias. The audit record says which version is champion: an
         alias moved by hand in MLflow does not put an unapproved model into service. (A home without a record,
         on a server that others use, follows MLflow's aliases.)
 
         Raises:
             NotFound: an alias that points nowhere, or no such name.
         """
-        if name == "base":
-            return BASE_LABEL
         if parse_label(name):
             return name
+        if name == "base":
+            raise NotFound(
+                "'base' is the stock PP-OCRv6 recogniser that DrawOps builds on: it reads (`drawops read --model base`), "
+                f"but it is no version. The model that DrawOps comes with is {BASE_LABEL}.",
+                what=name,
+            )
         if name not in ALIASES:
-            known = ["base", *ALIASES, *self.mlflow_versions()]
+            known = [*ALIASES, *self.mlflow_versions()]
             raise NotFound(f"No model version '{name}'. {did_you_mean(name, known)}", what=name)
         label = self._aliases().get(name)
         if label is None:
             what_next = {
-                "champion": "Run `drawops model list`; the base model is v1.0.",
+                "champion": "Run `drawops model list`; DrawOps comes with v1.0.",
                 "previous": "Nothing was deployed before the version that serves now. "
                 "`drawops model history` lists what served; `drawops model deploy V` takes any of it back.",
                 "candidate": "No version waits for approval; train one with `drawops train`.",
@@ -126,8 +130,8 @@ class ModelRegistry:
     # ---- changing ------------------------------------------------------------------------------------------
 
     def ensure_base(self) -> ModelVersion:
-        """v1.0, the recogniser that comes with the rapidocr wheel, Deployed in a fresh home. Does nothing when
-        it is there."""
+        """v1.0, the drawing recogniser that comes with DrawOps, Deployed in a fresh home. Does nothing when it is
+        there."""
         from drawops.registry.register import register_base
 
         return register_base(self)

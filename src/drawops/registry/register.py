@@ -1,7 +1,5 @@
 """Registration: a model directory becomes a version with everything on it that a person needs to judge it."""
 
-import json
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -10,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from drawops.errors import InputRefused
 from drawops.evaluation.verdicts import NEXT
-from drawops.ocr.model_files import CARD_NAME, ONNX_NAME, base_recogniser, load_card, onnx_file
+from drawops.ocr.drawing_model import write_drawing_model
+from drawops.ocr.model_files import CARD_NAME, load_card, onnx_file
 from drawops.registry.artifacts import sha256_of
 from drawops.registry.card import model_card
 from drawops.registry.states import check
@@ -39,26 +38,17 @@ def register_base(registry: "ModelRegistry") -> ModelVersion:
 
 
 def _create_base(registry: "ModelRegistry") -> None:
-    source = base_recogniser()
     with tempfile.TemporaryDirectory(prefix="drawops-") as folder:
-        model_dir = Path(folder)
-        shutil.copyfile(source, model_dir / ONNX_NAME)
-        card: dict[str, Any] = {
-            "label": BASE_LABEL,
-            "mode": "base",
-            "base": "",
-            "dataset": "",
-            "config": {"architecture": "PP-OCRv6 small recogniser", "file": source.name, "licence": "Apache-2.0"},
-        }
-        (model_dir / CARD_NAME).write_text(json.dumps(card, ensure_ascii=False, indent=2), encoding="utf-8")
+        model_dir = write_drawing_model(Path(folder))
+        card = load_card(model_dir)
         run_id = start_run(registry.client, registry.settings, "base")
         log_all(registry.client, run_id, model_dir, parameters=card["config"], metrics={}, artifacts=())
         tags = {
             "mode": "base",
             "base": "",
             "dataset": "",
-            "trained_by": "PaddleOCR authors",
-            "sha256": sha256_of(model_dir / ONNX_NAME),
+            "trained_by": card["trained_by"],
+            "sha256": sha256_of(onnx_file(model_dir)),
             "gate": "not judged",
         }
         _create_version(registry, run_id, BASE_LABEL, "Deployed", tags, card=card)
@@ -128,7 +118,7 @@ def record_registration(registry: "ModelRegistry", label: str, version: "MlflowV
     said = " ".join(r for r in tags.get("gate_reasons", "").split("\n") if not r.startswith(NEXT))
     gate = f"{GATE} {tags.get('gate_name', '')}".rstrip()
     if label == BASE_LABEL and tags.get("mode") == "base":
-        status, who, why = "Deployed", BASE_AUTHOR, "comes with the rapidocr package"
+        status, who, why = "Deployed", BASE_AUTHOR, "comes with DrawOps"
     elif tags.get("gate") == "failed":
         status, who, why = "Rejected", gate, said or "did not pass"
     else:

@@ -17,6 +17,10 @@ class TrainConfig(BaseModel):
     mode: Literal["incremental", "full"] = Field(
         "incremental", description="incremental: the head's rows of the new lines; full: every layer."
     )
+    layers: Literal["head", "neck"] = Field(
+        "head", description="What incremental training changes: rows of the head alone, or the neck before it as well."
+    )
+    neck_pace: float = Field(0.1, gt=0.0, le=1.0, description="Rate of the neck's parameters as a share of the head's.")
     epochs: int | None = Field(None, ge=1, description="Passes over the new lines; default: 20 incremental, 10 full.")
     batch_size: int = Field(32, ge=1, le=1024, description="Lines in one optimiser step, old ones included.")
     learning_rate: float | None = Field(

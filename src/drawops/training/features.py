@@ -4,29 +4,32 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drawops.ocr.model_files import head_of, load_onnx
+from drawops.ocr.model_files import head_of, load_onnx, neck_of, part_of
 from drawops.ocr.recogniser import HEIGHT, MAX_WIDTH, MIN_PADDED_WIDTH, WIDTH_STEP, Recogniser
 from drawops.training.line_set import load_image
 
 CHUNK = 64  # lines computed between two commits: what a kill can cost
 
 
-def trunk_key(onnx: Path) -> str:
-    """Hash of the network up to the head and of how crops are brought into it.
+Layer = Literal["head", "neck"]
 
-    Equal for all versions that differ in their head only.
+
+def trunk_key(onnx: Path, before: Layer = "head") -> str:
+    """Hash of the network up to the head, or up to the neck, and of how crops are brought into it.
+
+    Equal for all versions that differ from there on only.
     """
     model = load_onnx(onnx)
-    head = head_of(model)
+    part = part_of(model, model.graph.input[0].name, head_of(model).features if before == "head" else neck_of(model))
     digest = sha256(f"{HEIGHT}/{MAX_WIDTH}/{MIN_PADDED_WIDTH}/{WIDTH_STEP}".encode())
-    for stored in sorted(model.graph.initializer, key=lambda i: i.name):
-        if stored.name not in (head.weight, head.bias):
-            digest.update(stored.SerializeToString(deterministic=True))
-    for node in model.graph.node:
+    for stored in sorted(part.graph.initializer, key=lambda i: i.name):
+        digest.update(stored.SerializeToString(deterministic=True))
+    for node in part.graph.node:
         digest.update(node.SerializeToString(deterministic=True))
     return digest.hexdigest()
 
@@ -38,10 +41,13 @@ class FeatureCache:
     new crops, and memory holds one batch at a time.
     """
 
-    def __init__(self, folder: Path, recogniser: Recogniser) -> None:
+    def __init__(self, folder: Path, recogniser: Recogniser, before: Layer = "head") -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._recogniser = recogniser
-        self._db = sqlite3.connect(folder / f"features-{trunk_key(recogniser.path)[:16]}.sqlite", timeout=60)
+        self._recogniser, self._before = recogniser, before
+        # What goes into the neck is three times as much as what comes out of it: half precision does for it.
+        self._type = np.float32 if before == "head" else np.float16
+        name = "features" if before == "head" else "backbone"
+        self._db = sqlite3.connect(folder / f"{name}-{trunk_key(recogniser.path, before)[:16]}.sqlite", timeout=60)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, frames INTEGER, data BLOB)")
@@ -58,8 +64,8 @@ class FeatureCache:
         missing = list({key: path for key, path in zip(self._keys, paths, strict=True) if key not in known}.items())
         for start in range(0, len(missing), CHUNK):
             part = missing[start : start + CHUNK]
-            found = self._recogniser.features([load_image(path) for _, path in part])
-            rows = [(key, len(f), f.tobytes()) for (key, _), f in zip(part, found, strict=True)]
+            found = self._recogniser.features([load_image(path) for _, path in part], before=self._before)
+            rows = [(key, len(f), f.astype(self._type).tobytes()) for (key, _), f in zip(part, found, strict=True)]
             with self._db:
                 self._db.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", rows)
             known.update((key, frames) for key, frames, _ in rows)
@@ -71,7 +77,7 @@ class FeatureCache:
         """(T, D) float32 features of the crop `paths[index]`."""
         query = "SELECT frames, data FROM features WHERE key = ?"
         frames, data = self._db.execute(query, (self._keys[index],)).fetchone()
-        return np.frombuffer(data, np.float32).reshape(frames, -1)
+        return np.frombuffer(data, self._type).reshape(frames, -1).astype(np.float32, copy=False)
 
     def close(self) -> None:
         self._db.close()

@@ -29,7 +29,7 @@ from drawops.training.features import FeatureCache
 from drawops.training.line_set import Line, fingerprint, load_image, load_lines
 from drawops.training.machine import Machine
 from drawops.training.run import Indices, LogMetrics, OnProgress, Run
-from drawops.training.tasks import FullTask, HeadTask, Task, fewest_frames
+from drawops.training.tasks import FullTask, HeadRows, HeadTask, NeckTask, Task, fewest_frames
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ def _task(
         InputRefused: no training line is left.
     """
     paths = [line.path for line in material.lines]
-    features = FeatureCache(cache, recogniser) if config.mode == "incremental" else None
+    features = FeatureCache(cache, recogniser, config.layers) if config.mode == "incremental" else None
     if features:
         frames = features.fill(paths, _feature_progress(report, len(paths), config))
     else:
@@ -190,7 +190,10 @@ def _task(
         return FullTask(recogniser.path, material.lines, recogniser.names, weight, bias, labels), frames
     appended = range(len(bias) - len(material.added), len(bias))
     rows = sorted({0, *appended}.union(*(labels[i] for i in material.new)))
-    return HeadTask(features, frames, recogniser.names, weight, bias, labels, rows), frames
+    head = HeadRows(recogniser.names, weight, bias, labels, rows)
+    if config.layers == "head":
+        return HeadTask(features, frames, head), frames
+    return NeckTask(features, frames, recogniser.path, recogniser.names, head, pace=config.neck_pace), frames
 
 
 def _identity(lines: Sequence[Line], base: Path, config: TrainConfig) -> str:

@@ -1,5 +1,6 @@
 """A home of its own for every test, over real MLflow on SQLite; its tables are made once."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from drawops.ocr.drawing_model import drawing_model_card
 from drawops.registry import ModelRegistry, ModelVersion
 from drawops.registry.tracking import open_client
 from drawops.settings import Settings, prepare_home
@@ -23,9 +25,12 @@ def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    base = tmp_path / "base.onnx"
-    base.write_bytes(b"stands for the 21 MB of the base model")
-    monkeypatch.setattr("drawops.registry.register.base_recogniser", lambda: base)
+    def stand_in(folder: Path) -> Path:
+        (folder / "inference.onnx").write_bytes(b"stands for the 21 MB of the model that DrawOps comes with")
+        (folder / "model.json").write_text(json.dumps(drawing_model_card()), encoding="utf-8")
+        return folder
+
+    monkeypatch.setattr("drawops.registry.register.write_drawing_model", stand_in)
     settings = prepare_home(Settings(home=tmp_path / "图纸 home"))
     shutil.copyfile(empty_mlflow, settings.home / "mlflow.db")
     return settings
@@ -42,7 +47,7 @@ def registry(settings: Settings) -> ModelRegistry:
 def candidate(registry: ModelRegistry, tmp_path: Path) -> Callable[..., ModelVersion]:
     """Registers a small model; `passed` is the gate's verdict."""
 
-    def register(*, passed: bool = True, mode: str = "incremental", base: str = "base", **more: Any) -> ModelVersion:
+    def register(*, passed: bool = True, mode: str = "incremental", base: str = "v1.0", **more: Any) -> ModelVersion:
         folder = tmp_path / "model"
         folder.mkdir(exist_ok=True)
         (folder / "inference.onnx").write_bytes(b"not looked into here")

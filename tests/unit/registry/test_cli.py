@@ -13,7 +13,7 @@ from drawops.registry import ModelRegistry, ModelVersion
 from drawops.settings import Settings
 
 Register = Callable[..., ModelVersion]
-COMMANDS = ["model list", "model show v1.0", "model compare base champion", "model history", "registry verify"]
+COMMANDS = ["model list", "model show v1.0", "model compare v1.0 champion", "model history", "registry verify"]
 
 
 @pytest.fixture

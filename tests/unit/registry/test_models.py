@@ -13,7 +13,7 @@ import pytest
 
 from drawops.errors import ForbiddenTransition, InputRefused, NotFound, Unavailable
 from drawops.evaluation.results import Estimate, EvaluationReport, ModelSummary, Scores, SetResult
-from drawops.ocr import base_recogniser
+from drawops.ocr.drawing_model import write_drawing_model
 from drawops.registry import ModelRegistry, ModelVersion
 from drawops.registry.artifacts import sha256_of
 from drawops.registry.audit import AuditLog
@@ -79,13 +79,16 @@ def evaluation(*, champion: float, candidate: float, lost: int, gained: int) -> 
 # ---- the base model --------------------------------------------------------------------------------------------
 
 
-def test_a_fresh_home_serves_the_base_model(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drawops.registry.register.base_recogniser", base_recogniser)
+def test_a_fresh_home_serves_the_model_that_drawops_comes_with(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drawops.registry.register.write_drawing_model", write_drawing_model)
     registry = ModelRegistry(settings)
     base = registry.ensure_base()
     assert (base.label, base.status, base.mode, base.aliases) == ("v1.0", "Deployed", "base", ("champion",))
     assert registry.get("champion") == base
-    assert sha256_of(registry.fetch("base") / "inference.onnx") == sha256_of(base_recogniser())
+    ours = write_drawing_model(tmp_path / "ours")
+    assert sha256_of(registry.fetch("champion") / "inference.onnx") == sha256_of(ours / "inference.onnx")
     assert registry.audit.entries()[0].who == "drawops (base model)"
     assert registry.verify() == []
 
@@ -183,7 +186,7 @@ def test_processes_that_register_at_the_same_time_get_different_labels(
         "import sys; from pathlib import Path\n"
         "from drawops.registry import ModelRegistry; from drawops.settings import Settings\n"
         "registry = ModelRegistry(Settings(home=Path(sys.argv[1])))\n"
-        "print(*(registry.register(Path(sys.argv[2]), mode='incremental', base='base', dataset='d@1').label\n"
+        "print(*(registry.register(Path(sys.argv[2]), mode='incremental', base='v1.0', dataset='d@1').label\n"
         "        for _ in range(4)))"
     )
     command = [sys.executable, "-c", code, str(settings.home), str(model)]
@@ -229,6 +232,7 @@ def test_a_kill_while_a_candidate_is_registered_leaves_no_half(
     [
         ({"mode": "quick"}, "must be 'incremental' or 'full'"),
         ({"base": "v7.7"}, "No model version 'v7.7'"),
+        ({"base": "base"}, "stock PP-OCRv6"),
         ({"base": "chamion"}, "Did you mean 'champion'"),
     ],
 )
@@ -330,7 +334,7 @@ def test_rollback_deploys_the_version_before_in_the_same_way(registry: ModelRegi
     assert deployed == ["v1.0"]
     assert pointed(registry) == {"champion": "v1.0"}
     assert [(p["label"], p["why"]) for p in registry.history()] == [
-        ("v1.0", "comes with the rapidocr package"),
+        ("v1.0", "comes with DrawOps"),
         ("v1.1", "good"),
         ("v1.0", "rollback: reads 6 as 8"),
     ]
@@ -367,7 +371,7 @@ def test_a_version_and_its_audit_line_name_the_gate_that_judged(
     folder.mkdir()
     (folder / "inference.onnx").write_bytes(b"not looked into here")
     verdict = {"gate": "strict", "passed": passed, "reasons": ["✓ no symbol is lost"]}
-    version = registry.register(folder, mode="incremental", base="base", dataset="d@0", verdict=verdict)
+    version = registry.register(folder, mode="incremental", base="v1.0", dataset="d@0", verdict=verdict)
     assert version.gate_name == "strict"
     line = registry.audit.entries(version.label)[0]
     assert "gate strict" in f"{line.who}: {line.why}"
@@ -447,10 +451,10 @@ def test_the_champion_is_found_without_mlflow(settings: Settings, registry: Mode
 
 
 def test_missing_files_are_named(registry: ModelRegistry) -> None:
-    folder = registry.fetch("base")
+    folder = registry.fetch("v1.0")
     (folder / "inference.onnx").unlink()
     with pytest.raises(NotFound, match="The files of v1.0 are gone"):
-        registry.fetch("base")
+        registry.fetch("v1.0")
 
 
 def test_an_mlflow_that_does_not_answer_is_named(tmp_path: Path) -> None:

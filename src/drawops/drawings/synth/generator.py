@@ -55,6 +55,7 @@ def generate(
     seed: int = 0,
     families: Sequence[str] | None = None,
     formats: Sequence[str] = FORMATS,
+    mark: str = "",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> SynthSummary:
     """Writes drawings with their `Label.txt` (PPOCRLabel) and `parts.csv` into a folder.
@@ -67,6 +68,7 @@ def generate(
         seed: Equal seeds give equal drawings; drawing i does not depend on how many are drawn.
         families: Names out of `FAMILIES`; all of them if None.
         formats: Out of pdf, dxf, png.
+        mark: A plant's own mark, which stands before some of the dimensions.
         progress: Called with (done, of, file name) after each drawing.
 
     Raises:
@@ -83,7 +85,7 @@ def generate(
     for i in range(drawings):
         family, suffix = names[i % len(names)], kinds[(i // len(names) + i) % len(kinds)]
         rng = Random(f"{seed}/{i}/{family}")
-        page = draw_page(family, rng, f"{seed % 100:02d}{i + 1:04d}")
+        page = draw_page(family, rng, f"{seed % 100:02d}{i + 1:04d}", mark=mark)
         file = f"{page.part.number}_{page.part.name.replace(' ', '_')}.{suffix}"
         labels = _write(folder / file, page.scene, suffix, page.part, rng)
         files.append(file)

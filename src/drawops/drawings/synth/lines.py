@@ -17,7 +17,7 @@ from drawops.drawings.synth.symbols import Glyph, Proportions, symbol_glyph
 from drawops.drawings.synth.texts import drawing_text, general_text
 
 _OVERSAMPLING = 3  # strokes are drawn larger and made smaller, as a scanner would see them
-_FRAME_SYMBOLS = set("⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰")
+FRAME_SYMBOLS = set("⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰")
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,13 @@ def drawing_lines(
         yield GeneratedLine(_render(content, font, fonts, rng, on_drawing=True), content, font)
 
 
-def general_lines(n: int, *, seed: int, fonts: FontPool = "training") -> Iterator[GeneratedLine]:
+def general_lines(
+    n: int, *, seed: int, fonts: FontPool = "training", text: Callable[[random.Random], str] = general_text
+) -> Iterator[GeneratedLine]:
     """`n` lines of general Chinese and English text and numbers, cleaner than drawings are."""
     for number in range(n):
         rng = random.Random(f"general/{fonts}/{seed}/{number}")
-        content = general_text(rng)
+        content = text(rng)
         outline = [name for name in pool_names(fonts) if not load_font(name).is_stroke]
         font = rng.choice(outline)
         yield GeneratedLine(_render(content, font, fonts, rng, on_drawing=False), content, font)
@@ -53,21 +55,21 @@ def general_lines(n: int, *, seed: int, fonts: FontPool = "training") -> Iterato
 
 def _render(text: str, font: str, pool: FontPool, rng: random.Random, *, on_drawing: bool) -> Image:
     cap = rng.choice((14, 16, 18, 20, 24, 28, 34))  # height of capitals in pixels
-    ink, blanks = _write(text, font, pool, rng, cap)
+    ink, blanks = write(text, font, pool, rng, cap)
     width = ink.shape[1]
-    ink = _squeeze(ink, rng)
+    ink = squeeze(ink, rng)
     blanks = [x * ink.shape[1] / width for x in blanks]
     paper, shift = _place(ink, cap, rng, tight=rng.random() < 0.3)
     if on_drawing:
         _clutter(paper, text, cap, rng, cells=[x + shift for x in blanks])
     paper = _rotate(paper, rng)
-    return _scan(paper, rng)
+    return scan_line(paper, rng)
 
 
 # --- writing: ink is (H, W) float32, 0 paper to 1 ink ---
 
 
-def _write(
+def write(
     text: str, font: str, pool: FontPool, rng: random.Random, cap: int
 ) -> tuple[NDArray[np.float32], list[float]]:
     """The text in one line, with capitals `cap` pixels high on a baseline 0.5 cap above the lower edge; and the
@@ -76,12 +78,18 @@ def _write(
     proportions = Proportions.drawn(rng, held_out=pool == "held_out")
     pen = size * (rng.uniform(0.06, 0.16) if load_font(font).is_stroke else rng.uniform(0.08, 0.14))
     draw_symbols = rng.random() < 0.65
+    bare_one = _bare_one(rng) if rng.random() < 0.15 else None
     italic = rng.random() < 0.25 and load_font(font).is_stroke
     zero_mark = rng.choice((None,) * 11 + ("dot", "slash"))
-    drawn = [_glyph(c, font, pool, rng, size, proportions, draw_symbols) for c in _as_drawn(text, rng)]
+    drawn = [
+        (c, bare_one, bare_one.advance * size)
+        if c == "1" and bare_one
+        else _glyph(c, font, pool, rng, size, proportions, draw_symbols)
+        for c in _as_drawn(text, rng)
+    ]
     spacing = rng.choice((0.0, 0.0, 0.0, 0.04, 0.1)) * size
     # Between the cells of a frame lie their margins and a line.
-    blank = rng.uniform(0.5, 1.1) * size if text[0] in _FRAME_SYMBOLS else 0.0
+    blank = rng.uniform(0.5, 1.1) * size if text[0] in FRAME_SYMBOLS else 0.0
     drawn = [(c, look, max(advance, blank) if c == " " else advance) for c, look, advance in drawn]
     width = sum(advance + spacing for _, _, advance in drawn)
     canvas = Picture.new("L", (int(width + size), int(size * 2)), 0)
@@ -102,6 +110,16 @@ def _write(
         (max(1, canvas.width // _OVERSAMPLING), max(1, canvas.height // _OVERSAMPLING)), Picture.Resampling.BOX
     )
     return np.asarray(small, np.float32) / np.float32(255), blanks
+
+
+def _bare_one(rng: random.Random) -> Glyph:
+    """The figure one of geometric fonts: a stroke, with a short flag or with none."""
+    flag = rng.choice((0.0, rng.uniform(0.08, 0.3)))
+    left = 0.12 + flag
+    strokes = [((left, 0.0), (left, 1.0))]
+    if flag:
+        strokes.append(((left, 1.0), (left - flag, 1.0 - flag * rng.uniform(0.5, 1.0))))
+    return Glyph(tuple(strokes), left + rng.uniform(0.15, 0.4))
 
 
 def _as_drawn(text: str, rng: random.Random) -> str:
@@ -177,7 +195,7 @@ def _mark_zero(pencil: ImageDraw.ImageDraw, mark: str, x: float, base: float, si
         pencil.line((x - 0.18 * size, base - 0.2 * size, x + 0.18 * size, base - 0.8 * size), 255, max(1, round(pen)))
 
 
-def _squeeze(ink: NDArray[np.float32], rng: random.Random) -> NDArray[np.float32]:
+def squeeze(ink: NDArray[np.float32], rng: random.Random) -> NDArray[np.float32]:
     """Narrow and wide fonts of CAD systems: the same strokes, another width."""
     if rng.random() < 0.6:
         return ink
@@ -208,21 +226,21 @@ def _clutter(paper: NDArray[np.float32], text: str, cap: int, rng: random.Random
     height, width = paper.shape
     pen = max(1, round(cap * rng.choice((0.05, 0.08, 0.12))))
     ink = rng.uniform(0.6, 1.0)
-    if (text[0] in _FRAME_SYMBOLS and len(text) > 1 and rng.random() < 0.75) or rng.random() < 0.06:
+    if (text[0] in FRAME_SYMBOLS and len(text) > 1 and rng.random() < 0.75) or rng.random() < 0.06:
         for y in (0, height - pen):
             paper[y : y + pen] = ink
         if rng.random() < 0.6:
             paper[:, :pen] = paper[:, width - pen :] = ink
-        if text[0] in _FRAME_SYMBOLS:
+        if text[0] in FRAME_SYMBOLS:
             for x in cells:
                 paper[:, round(x - pen / 2) : round(x - pen / 2) + pen] = ink
         return
     if rng.random() < 0.25:
         y = height - pen if rng.random() < 0.8 else 0
         paper[y : y + pen] = ink
-    if rng.random() < 0.1:
-        x = rng.choice((0, width - pen))
-        paper[:, x : x + pen] = ink
+    if rng.random() < 0.04:  # rarely, and wide: a thin upright stroke at the end of a text is a 1
+        x = rng.choice((0, width - 1))
+        paper[:, x : x + 1] = ink
     if rng.random() < 0.08:  # a neighbour's feet or heads at the edge
         rows = slice(0, max(1, cap // 8)) if rng.random() < 0.5 else slice(height - max(1, cap // 8), height)
         for _ in range(rng.randint(1, 5)):
@@ -237,11 +255,15 @@ def _rotate(paper: NDArray[np.float32], rng: random.Random) -> NDArray[np.float3
     return cv2.warpAffine(paper, matrix, (width, height), borderValue=0)
 
 
-def _scan(paper: NDArray[np.float32], rng: random.Random) -> Image:
-    """Ink on paper as a scanner delivers it: resolution, blur, contrast, noise, JPEG."""
+def scan_line(paper: NDArray[np.float32], rng: random.Random, *, smallest: float = 0.0) -> Image:
+    """Ink on paper as a scanner delivers it: resolution, blur, contrast, noise, JPEG.
+
+    Args:
+        smallest: the resolution is not made lower than this share of what it is.
+    """
     noise = np.random.default_rng(rng.randrange(1 << 32))
     if rng.random() < 0.45:
-        factor = rng.uniform(0.45, 0.95)
+        factor = min(1.0, max(smallest, rng.uniform(0.45, 0.95)))
         size = (max(8, round(paper.shape[1] * factor)), max(10, round(paper.shape[0] * factor)))
         paper = cv2.resize(paper, size, interpolation=cv2.INTER_AREA)
     if rng.random() < 0.3:

@@ -39,18 +39,20 @@ class DrawnPage:
     language: str
 
 
+MARKED = 0.25
+"""The part of the dimensions that carry the plant's own mark, where there is one."""
 TRIES = 4
 """Parts tried before a drawing on which two texts touch is taken as it is."""
 
 
-def draw_page(family: str, rng: Random, serial: str) -> DrawnPage:
+def draw_page(family: str, rng: Random, serial: str, *, mark: str = "") -> DrawnPage:
     """Draws one part on the smallest sheet on which it stands well.
 
     Where two texts would touch, another part of the family is drawn instead.
     """
     best: tuple[int, DrawnPage] | None = None
     for _ in range(TRIES):
-        page = _try_page(family, Random(rng.getrandbits(64)), serial)
+        page = _try_page(family, Random(rng.getrandbits(64)), serial, mark)
         touching = _touching(page.scene)
         if best is None or touching < best[0]:
             best = touching, page
@@ -68,9 +70,11 @@ def _touching(scene: Scene) -> int:
     return int((first < second).sum()) + sum(not sheet.contains(shape) for shape in shapes)
 
 
-def _try_page(family: str, rng: Random, serial: str) -> DrawnPage:
+def _try_page(family: str, rng: Random, serial: str, mark: str) -> DrawnPage:
     style = draw_style(rng)
     design = FAMILIES[family](Draughtsman(rng, style))
+    if mark:
+        _put_mark(design, mark, rng)
     part = _part(family, design, rng, style, serial)
     seed = rng.random()
     small = [rng.choice(("A4", "A4", "A4 portrait")), "A3"]
@@ -80,6 +84,20 @@ def _try_page(family: str, rng: Random, serial: str) -> DrawnPage:
         if page is not None and (page[1] >= 0.4 or size == sizes[-1]):
             return DrawnPage(page[0], part, scale_text(page[1]), style.language)
     raise RuntimeError(f"The {family} does not fit on an A3 sheet at 1:20.")
+
+
+def _put_mark(design: Design, mark: str, rng: Random) -> None:
+    for view in design.views.values():
+        view.dims = [
+            replace(dim, value=replace(dim.value, text=mark + dim.value.text)) if rng.random() < MARKED else dim
+            for dim in view.dims
+        ]
+        view.leaders = [
+            replace(leader, lines=(mark + leader.lines[0], *leader.lines[1:]))
+            if leader.lines and leader.kind == "dimension" and rng.random() < MARKED
+            else leader
+            for leader in view.leaders
+        ]
 
 
 def _draw(design: Design, part: Part, style: Style, size: str, rng: Random) -> tuple[Scene, float] | None:

@@ -170,6 +170,11 @@ def _square(p: Proportions) -> _Shape:
     return [_line((0, 0.05), (0.85, 0.05), (0.85, 0.9), (0, 0.9), (0, 0.05))], [], 0.85
 
 
+def _hexagon(p: Proportions) -> _Shape:
+    corners = [math.radians(60 * i) for i in range(7)]
+    return [tuple((0.5 + 0.5 * math.cos(a), 0.5 + 0.5 * math.sin(a)) for a in corners)], [], 1.0
+
+
 def _modifier(letter: list[Stroke]) -> Callable[[Proportions], _Shape]:
     """A letter in a circle; the letter comes in a 1 x 1 box."""
 
@@ -227,6 +232,7 @@ _SHAPES: dict[str, Callable[[Proportions], _Shape]] = {
     "∠": _angularity,
     "○": _circle,
     "□": _square,
+    "⬡": _hexagon,
     "°": _degree,
     "±": _plus_minus,
     "×": _times,

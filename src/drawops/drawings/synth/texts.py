@@ -1,9 +1,19 @@
 """What is written on drawings, and what is written elsewhere: texts of lines, no pictures."""
 
 import random
+import re
 from collections.abc import Callable
 
-from drawops.drawings.synth.words import ENGLISH_WORDS, NOTES_EN, NOTES_ZH, TITLE_EN, TITLE_ZH, common_chinese, tuple_of
+from drawops.drawings.synth.words import (
+    ENGLISH_WORDS,
+    NOTES_EN,
+    NOTES_ZH,
+    TITLE_EN,
+    TITLE_ZH,
+    common_chinese,
+    rare_chinese,
+    tuple_of,
+)
 
 _FITS = tuple_of(
     "H6 H7 H8 H9 H11 F7 G7 JS9 N9 P7 P9 K7 h6 h7 h9 g6 f7 e8 k6 m6 n6 p6 r6 s6 js6 H7/g6 H8/f7 H7/k6 H7/p6"
@@ -218,6 +228,53 @@ def drawing_text(rng: random.Random) -> str:
     """A text as it stands on a drawing: dimension, tolerance, frame, thread, note, title-block field, …"""
     kinds, weights = zip(*_KINDS, strict=True)
     return rng.choices(kinds, weights)[0](rng)
+
+
+def dimension_text(rng: random.Random) -> str:
+    """As `drawing_text`, with more bare numbers, decimal commas, and figures that are easily lost: ones."""
+    text = drawing_text(rng) if rng.random() < 0.65 else _figures(rng)
+    if rng.random() < 0.1:
+        text = re.sub(r"(?<=\d)\.(?=\d)", ",", text)
+    return text
+
+
+def _figures(rng: random.Random) -> str:
+    """A number and what stands beside it, every third figure a one."""
+    whole = "".join(rng.choice("0123456789111") for _ in range(rng.choice((1, 2, 2, 2, 3, 3, 4))))
+    value = (whole.lstrip("0") or "1") + rng.choice(
+        ("", "", "", f".{rng.choice('0123456789111')}", f".{rng.randint(1, 99):02}")
+    )
+    return (
+        rng.choice(
+            ("", "", "", "R", "⌀", "⌀", "M", "(", f"{rng.randint(1, 12)}x", f"{rng.randint(1, 12)}×⌀", "+", "-", "±")
+        )
+        + value
+        + rng.choice(
+            (
+                "",
+                "",
+                "",
+                "°",
+                "x45°",
+                "x1",
+                f"±0.{rng.randint(1, 9)}",
+                f"±{_tolerance(rng)}",
+                f"+{_tolerance(rng)}",
+                f"-{_tolerance(rng)}",
+                " REF",
+                " TYP",
+                "H7",
+                "h11",
+            )
+        )
+    )
+
+
+def rare_text(rng: random.Random) -> str:
+    """Chinese text in which every other character is seldom written."""
+    return "".join(
+        rng.choice(rare_chinese() if rng.random() < 0.5 else common_chinese()) for _ in range(rng.randint(2, 8))
+    )
 
 
 def general_text(rng: random.Random) -> str:

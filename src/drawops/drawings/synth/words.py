@@ -47,5 +47,15 @@ ENGLISH_WORDS = tuple_of(
 @cache
 def common_chinese() -> tuple[str, ...]:
     """The 3,755 characters of GB 2312 level 1 (rows 16 to 55): those in common use."""
-    codes = (bytes((row + 0xA0, cell + 0xA0)) for row in range(16, 56) for cell in range(1, 95))
+    return _gb2312(16, 56)
+
+
+@cache
+def rare_chinese() -> tuple[str, ...]:
+    """The 3,008 characters of GB 2312 level 2 (rows 56 to 87): names, places, and what is seldom written."""
+    return _gb2312(56, 88)
+
+
+def _gb2312(first: int, end: int) -> tuple[str, ...]:
+    codes = (bytes((row + 0xA0, cell + 0xA0)) for row in range(first, end) for cell in range(1, 95))
     return tuple(c for c in (code.decode("gb2312", errors="ignore") for code in codes) if c)
