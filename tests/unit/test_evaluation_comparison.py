@@ -41,7 +41,7 @@ def write_line_set(folder, lines):
 @pytest.fixture
 def line_set(tmp_path):
     texts = ["R25", "40", "7", "M8x17", "12.5", "177"]
-    lines = [(t, f"图{i % 2}.pdf", "test", "new") for i, t in enumerate(texts)]
+    lines = [(t, f"图{i % 2}.pdf", "test", "new" if i % 2 else "old") for i, t in enumerate(texts)]
     return write_line_set(tmp_path / "线集", [*lines, ("99", "x", "train", "new"), ("98", "x", "test", "generated")])
 
 
@@ -214,9 +214,12 @@ def test_an_evaluation_compares_both_models_on_drawings_and_generated_lines(base
         generated_lines=8,
         on_progress=lambda title, done, total: seen.append((title, done, total)),
     )
-    assert [s.name for s in report.sets] == ["drawings", "generated", "general"]
-    assert [s.synthetic for s in report.sets] == [False, True, True]
-    assert all("synthetic" in s.origin for s in report.sets[1:])
+    assert [s.name for s in report.sets] == ["drawings", "old", "generated", "general"]
+    assert [s.synthetic for s in report.sets] == [False, False, True, True]
+    assert all("synthetic" in s.origin for s in report.sets[2:])
+    old = report.get("old")
+    assert (old.lines, old.clusters, old.cluster_unit) == (3, 1, "drawing"), "the lines that an earlier version had"
+    assert [line.text for line in old.changed] == ["7"]
     drawings = report.get("drawings")
     assert drawings.outcomes["lost"] >= 2 and drawings.outcomes["gained"] == 0
     assert all("7" in line.text for line in drawings.changed)

@@ -92,11 +92,11 @@ def test_wilsons_interval_has_a_width_at_the_ends_and_stays_within_them():
     assert wilson(0, 0) is None
 
 
-def test_more_places_would_decide_what_a_few_leave_open():
-    from drawops.evaluation.significance import mcnemar, places_to_decide
+def test_more_lines_would_decide_what_a_few_leave_open():
+    from drawops.evaluation.significance import clusters_to_decide, mcnemar
 
-    assert places_to_decide(0, 8, 8) == 0  # p = 0.0078
-    more = places_to_decide(0, 4, 40, tests=10)  # p = 0.125; 9 changed places make 0.0039 * 10
+    assert clusters_to_decide(0, 8, 8) == 0  # p = 0.0078
+    more = clusters_to_decide(0, 4, 40, tests=10)  # p = 0.125; 9 changed places make 0.0039 * 10
     assert more == 50 and mcnemar(0, 9) * 10 < 0.05 <= mcnemar(0, 8) * 10
-    assert places_to_decide(3, 3, 40) is None
-    assert places_to_decide(1000, 1001, 100_000) is None
+    assert clusters_to_decide(3, 3, 40) is None
+    assert clusters_to_decide(1000, 1001, 100_000) is None

@@ -21,15 +21,18 @@ def result(name, lines, before, after, low, high, *, gained=10, lost=1, symbols=
 
     return SetResult(
         name=name,
-        title={"drawings": "Drawing test lines", "generated": "Generated drawing lines", "general": "General lines"}[
-            name
-        ],
+        title={
+            "drawings": "Drawing test lines",
+            "old": "Drawing test lines of before",
+            "generated": "Generated drawing lines",
+            "general": "General lines",
+        }[name],
         origin="made for this test",
-        synthetic=name != "drawings",
+        synthetic=name not in ("drawings", "old"),
         sha256="0" * 64,
         lines=lines,
-        clusters=clusters if name == "drawings" else lines,
-        cluster_unit="drawing" if name == "drawings" else "line",
+        clusters=clusters if name in ("drawings", "old") else lines,
+        cluster_unit="drawing" if name in ("drawings", "old") else "line",
         champion=scores(before),
         candidate=scores(after),
         exact_difference=Estimate(value=after - before, low=low, high=high),
@@ -89,6 +92,34 @@ def test_a_candidate_that_forgets_general_text_fails():
     failed = [text for ok, text in verdict.reasons if not ok]
     assert len(failed) == 1
     assert "-2.60 points" in failed[0] and "a loss of at most 0.5 points: missed" in failed[0]
+
+
+def test_a_gain_on_new_drawings_does_not_hide_a_loss_on_those_of_before():
+    forgets = result("old", 400, 0.99, 0.95, -0.06, -0.02, gained=0, lost=16)
+    verdict = load_gate("default").judge(report(GOOD_DRAWINGS, forgets, GOOD_GENERAL))
+    assert not verdict.passed and not verdict.undecided
+    assert "Drawing test lines of before: 99.0 % → 95.0 %" in words(verdict) and "missed" in words(verdict)
+    assert any("new_to_old" in step for step in verdict.next_steps)
+    keeps = result("old", 400, 0.99, 0.992, -0.02, 0.03, gained=1, lost=0)
+    assert load_gate("default").judge(report(GOOD_DRAWINGS, keeps, GOOD_GENERAL)).passed, "nothing is lost"
+    open_case = result("old", 400, 0.99, 0.985, -0.02, 0.01, gained=1, lost=3)
+    assert load_gate("default").judge(report(GOOD_DRAWINGS, open_case, GOOD_GENERAL)).undecided
+
+
+def test_few_lines_of_drawings_of_before_are_left_to_the_other_rules_or_leave_it_undecided():
+    few = result("old", 40, 0.99, 0.90, -0.2, 0.02, lost=4)
+    verdict = load_gate("default").judge(report(GOOD_DRAWINGS, few, GOOD_GENERAL))
+    assert verdict.passed and "40 lines of 8 drawings, 4 lost; the gate wants 300 of 2 drawings" in words(verdict)
+    drawings = result("drawings", 400, 0.9, 0.99, 0.05, 0.12, symbols=GOOD_DRAWINGS.symbols)
+    general = result("general", 5000, 0.906, 0.906, -0.0005, 0.0005)
+    assert load_gate("strict").judge(report(drawings, general)).passed
+    assert load_gate("strict").judge(report(drawings, few, general)).undecided
+
+
+def test_a_symbol_of_a_line_of_before_is_counted_once():
+    lost = [symbol("±", lost=20, gained=0, p=0.002)]
+    drawings, old = (s.model_copy(update={"symbols": lost}) for s in (GOOD_DRAWINGS, result("old", 40, 1, 1, 0, 0)))
+    assert words(load_gate("default").judge(report(drawings, old, GOOD_GENERAL))).count("1 symbol lost") == 1
 
 
 def test_an_interval_across_the_limit_is_undecided_and_says_how_many_lines_would_decide():
@@ -197,7 +228,7 @@ def test_a_symbol_read_worse_within_chance_is_named_with_the_places_that_would_d
     )
     verdict = load_gate("default").judge(judged)
     assert verdict.passed
-    assert any("⌓" in reason.text and "240 more places" in reason.text for reason in verdict.reasons)
+    assert any("⌓" in reason.text and "240 more lines with it" in reason.text for reason in verdict.reasons)
 
 
 @pytest.mark.parametrize(

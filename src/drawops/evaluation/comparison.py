@@ -47,6 +47,10 @@ _OUTCOMES: dict[tuple[bool, bool], Outcome] = {
 
 _TITLES: dict[SetName, tuple[str, str]] = {
     "drawings": ("Drawing test lines", "labelled lines of the test drawings, which no training saw"),
+    "old": (
+        "Drawing test lines of before",
+        "those of them that an earlier dataset version had: what the older version was made for",
+    ),
     "generated": (
         "Generated drawing lines",
         "synthetic: drawing lines made by DrawOps with a seed of their own, in fonts never trained on",
@@ -104,10 +108,10 @@ def evaluate(
         new, old, shared = read_both(*models, lines, cache=settings.cache, threads=settings.threads, on_lines=report)
         shared_all.append(shared)
         sets.append(compare(name, lines, new, old))
-        if sets[-1].cluster_unit == "drawing" and sets[-1].clusters < FEW_DRAWINGS:
-            notes.append(
-                f"The labelled test lines come from {sets[-1].clusters} drawing(s): their intervals are rough."
-            )
+        if name == "drawings" and (before := [i for i, row in enumerate(lines.rows) if row.get("origin") == "old"]):
+            sets.append(compare("old", lines.chosen(before), [new[i] for i in before], [old[i] for i in before]))
+    if (labelled := next((s for s in sets if s.name == "drawings"), None)) and labelled.clusters < FEW_DRAWINGS:
+        notes.append(f"The labelled test lines come from {labelled.clusters} drawing(s): their intervals are rough.")
     return EvaluationReport(
         candidate=_summary(candidate, models[0], candidate_label or "candidate"),
         champion=_summary(champion, models[1], champion_label or "champion"),
@@ -150,7 +154,7 @@ def compare(name: SetName, lines: LineSet, candidate: "Sequence[Reading]", champ
 
     truth = [normalise(t) for t in lines.texts]
     new, old = [normalise(r.text) for r in candidate], [normalise(r.text) for r in champion]
-    unit = "drawing" if name == "drawings" else "line"
+    unit = "drawing" if name in ("drawings", "old") else "line"
     clusters = [row.get("drawing") or str(i) if unit == "drawing" else str(i) for i, row in enumerate(lines.rows)]
     new_ok, old_ok = ([a == b for a, b in zip(truth, read, strict=True)] for read in (new, old))
     new_edits, old_edits = (
@@ -182,7 +186,7 @@ def compare(name: SetName, lines: LineSet, candidate: "Sequence[Reading]", champ
         name=name,
         title=title,
         origin=origin,
-        synthetic=name != "drawings",
+        synthetic=unit == "line",
         sha256=lines.sha256,
         lines=len(lines),
         clusters=len(set(clusters)),
@@ -261,17 +265,18 @@ def symbol_results(
                 p=adjusted.get(symbol, 1.0),
                 recall=_place_estimate(read[symbol], places[symbol], 0.0, independent),
                 change=_place_estimate(net[symbol], places[symbol], -1.0),
-                more=_more_places(c, adjusted.get(symbol, 1.0), tests=len(changed)),
+                more=_more_clusters(net[symbol], adjusted.get(symbol, 1.0), tests=len(changed)),
             )
         )
     return sorted(results, key=lambda r: (-abs(r.gained - r.lost), -r.count, r.symbol))
 
 
-def _more_places(outcomes: Counter[Outcome], p: float, *, tests: int) -> int | None:
+def _more_clusters(net: Counter[str], p: float, *, tests: int) -> int | None:
+    """More lines, or drawings where these are the clusters, with a symbol that would decide it."""
     if p < ALPHA:
         return None
-    lost, gained, count = outcomes["lost"], outcomes["gained"], outcomes.total()
-    return significance.places_to_decide(lost, gained, count, tests=tests, alpha=ALPHA) or None
+    lost, gained = sum(n < 0 for n in net.values()), sum(n > 0 for n in net.values())
+    return significance.clusters_to_decide(lost, gained, len(net), tests=tests, alpha=ALPHA) or None
 
 
 def _place_estimate(

@@ -40,6 +40,11 @@ class LineSet:
     def texts(self) -> list[str]:
         return [row["text"] for row in self.rows]
 
+    def chosen(self, indices: Sequence[int]) -> "LineSet":
+        """Only the lines with these numbers."""
+        rows = [self.rows[i] for i in indices]
+        return LineSet(self.path, tuple(rows), _content_hash(self.path, rows))
+
     def images(self, indices: Iterable[int] | None = None) -> Iterator[Image]:
         """Pictures (H, W, 3) uint8 RGB of the given lines, of all lines in order when none are given.
 

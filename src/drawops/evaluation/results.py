@@ -60,13 +60,16 @@ class SymbolResult(_Value):
     p: float
     recall: Estimate | None = Field(None, description="Of the candidate, with its interval.")
     change: Estimate | None = Field(None, description="Candidate's recall - champion's, with its interval.")
-    more: int | None = Field(None, description="More places that would decide an undecided symbol.")
+    more: int | None = Field(
+        None, description="More clusters with the symbol that would decide it, where it is undecided."
+    )
 
     def changed_significantly(self, alpha: float = 0.05) -> bool:
         return self.gained != self.lost and self.p < alpha
 
 
-SetName = Literal["drawings", "generated", "general"]
+SetName = Literal["drawings", "old", "generated", "general"]
+"""`old`: those lines of `drawings` that an earlier dataset version had, too."""
 
 
 class SetResult(_Value):

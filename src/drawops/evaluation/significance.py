@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Z_95 = 1.959964
 Z_POWER_80 = 0.841621
-_MOST_CHANGED = 3000  # places: further on a difference is too small to matter
+_MOST_CHANGED = 3000  # clusters: further on a difference is too small to matter
 
 
 @dataclass(frozen=True)
@@ -138,12 +138,12 @@ def lines_to_decide(value: float, interval: Interval | None, threshold: float, l
     return max(0, math.ceil(needed) - lines)
 
 
-def places_to_decide(lost: int, gained: int, count: int, *, tests: int = 1, alpha: float = 0.05) -> int | None:
-    """How many more places of a symbol would make its loss or gain significant among `tests` symbols, if lost and
-    gained places go on in the same proportion (McNemar's test, Bonferroni).
+def clusters_to_decide(lost: int, gained: int, count: int, *, tests: int = 1, alpha: float = 0.05) -> int | None:
+    """How many more clusters with a symbol, beside the `count` there are, would make its loss or gain significant among
+    `tests` symbols, if those where it is lost and gained go on in the same proportion (McNemar's test, Bonferroni).
 
     Returns:
-        0 when it is already; None for a tie, and where some thousand changed places would not do.
+        0 when it is already; None for a tie, and where some thousand changed clusters would not do.
     """
     changed = lost + gained
     if lost == gained:

@@ -1,7 +1,7 @@
 """Gates: the automatic check before a person is asked. A gate is a file in `registry/gates/`.
 
-Three questions are put to an evaluation: does the candidate read drawings better, does it still read general text,
-is any symbol lost? Each ends in a reason in words. A question that the data can't decide is not passed, and its
+Four questions are put to an evaluation: does the candidate read drawings better, does it still read the drawings of
+before, does it still read general text, is any symbol lost? Each ends in a reason in words. A question that the data can't decide is not passed, and its
 reason says how many more lines would decide it.
 """
 
@@ -50,6 +50,19 @@ class DrawingRule(_Rule):
     )
     min_exact_percent: float | None = Field(
         None, ge=0, le=100, description="Exact match that the candidate must reach in any case."
+    )
+
+
+class OldRule(_Rule):
+    """The candidate still reads the test drawings that earlier dataset versions had: non-inferiority."""
+
+    max_loss_points: float = Field(
+        1.0, ge=0, le=100, description="The whole interval of the loss in exact match must stay below this (points)."
+    )
+    min_lines: int = Field(300, ge=1, description="Labelled test lines below which they can't decide.")
+    min_drawings: int = Field(2, ge=1, description="Labelled test drawings below which they can't decide.")
+    too_few: Literal["pass", "undecided"] = Field(
+        "pass", description="With fewer: leave it to the other rules, or leave it undecided."
     )
 
 
@@ -120,6 +133,7 @@ class Gate(_Rule):
     name: str
     description: str = ""
     drawings: DrawingRule | None = None
+    old: OldRule | None = None
     general: GeneralRule | None = None
     symbols: SymbolRule | None = None
 
@@ -128,6 +142,8 @@ class Gate(_Rule):
         findings: list[_Finding] = []
         if self.drawings:
             findings += _judge_drawings(self.drawings, report)
+        if self.old and (earlier := report.get("old")):
+            findings.append(_judge_old(self.old, earlier))
         if self.general:
             findings.append(_judge_general(self.general, report))
         if self.symbols:
@@ -180,7 +196,12 @@ def load_gate(name: str) -> Gate:
 
 
 def _fields_beside(location: tuple[Any, ...]) -> set[str]:
-    rules: dict[str, type[_Rule]] = {"drawings": DrawingRule, "general": GeneralRule, "symbols": SymbolRule}
+    rules: dict[str, type[_Rule]] = {
+        "drawings": DrawingRule,
+        "old": OldRule,
+        "general": GeneralRule,
+        "symbols": SymbolRule,
+    }
     model: type[_Rule] = rules[location[0]] if len(location) > 1 else Gate
     return set(model.model_fields)
 
@@ -239,6 +260,26 @@ def _asked_gain(minimum: float) -> str:
     return f"a gain of at least {minimum:g} {unit}" if minimum >= 0 else f"a loss of at most {-minimum:g} {unit}"
 
 
+def _judge_old(rule: OldRule, judged: SetResult) -> _Finding:
+    if judged.lines < rule.min_lines or judged.clusters < rule.min_drawings:
+        said = (
+            f"{judged.title}: {_count(judged.lines, 'line')}{_of_drawings(judged)}, {judged.outcomes['lost']} lost; "
+            f"the gate wants {rule.min_lines} of {_count(rule.min_drawings, 'drawing')} to judge by them"
+        )
+        if rule.too_few == "pass":
+            return _Finding("passed", f"{said}, and leaves it to its other rules.")
+        return _Finding("undecided", f"Undecided: {said}.", _LABEL_MORE)
+    seen = (
+        f"{judged.title}: {_percent(judged.champion.exact.value)} → {_percent(judged.candidate.exact.value)} exact "
+        f"({_points(judged.exact_difference)}; {_count(judged.lines, 'line')}{_of_drawings(judged)}, "
+        f"{judged.outcomes['gained']} gained, {judged.outcomes['lost']} lost)"
+    )
+    limit = 0.0 - rule.max_loss_points
+    if judged.outcomes["lost"] == 0:
+        return _Finding("passed", f"{seen}. No line that was read is lost.")
+    return _decide(seen, judged, limit / 100, _asked_gain(limit), _FORGET_LESS)
+
+
 def _judge_general(rule: GeneralRule, report: EvaluationReport) -> _Finding:
     judged = report.get("general")
     if judged is None or judged.lines < rule.min_lines:
@@ -285,7 +326,7 @@ def _read_more(judged: SetResult, more: int | None) -> str:
     """How to get the lines that would decide."""
     if not more:
         return _LEARN_MORE
-    if judged.name == "drawings":
+    if judged.cluster_unit == "drawing":
         return _LABEL_MORE
     parameter = "general_lines" if judged.name == "general" else "generated_test_lines"
     return f"Let more lines decide: `--set {parameter}={judged.lines + more}`."
@@ -294,10 +335,11 @@ def _read_more(judged: SetResult, more: int | None) -> str:
 def _judge_symbols(rule: SymbolRule, report: EvaluationReport) -> list[_Finding]:
     reasons = []
     open_cases = []
-    for judged in report.sets:
+    sets = [judged for judged in report.sets if judged.name != "old"]  # its lines are among those of the drawings
+    for judged in sets:
         open_cases += [
-            f"{s.symbol} ({_percent(s.champion_recall)} → {_percent(s.candidate_recall)} of {s.count}; about {s.more:,} "
-            "more places would decide)"
+            f"{s.symbol} ({_percent(s.champion_recall)} → {_percent(s.candidate_recall)} of {s.count}; about "
+            f"{_count(s.more, f'more {judged.cluster_unit}')} with it would decide)"
             for s in judged.symbols
             if s.lost > s.gained and s.p >= rule.alpha and s.more and s.symbol not in rule.allowed
         ]
@@ -312,8 +354,8 @@ def _judge_symbols(rule: SymbolRule, report: EvaluationReport) -> list[_Finding]
                 _Finding("failed", f"{judged.title}: {_count(len(lost), 'symbol')} lost: {named}{more}.", _FORGET_LESS)
             )
     if not reasons:
-        symbols = len({s.symbol for judged in report.sets for s in judged.symbols})
-        tested = " and ".join(f"{judged.title.lower()}" for judged in report.sets)
+        symbols = len({s.symbol for judged in sets for s in judged.symbols})
+        tested = " and ".join(f"{judged.title.lower()}" for judged in sets)
         if not symbols:
             return [_Finding("undecided", "Undecided: no set was read, so no symbol could be compared.")]
         said = f"No symbol is lost beyond chance: {_count(symbols, 'symbol')} in {tested}."
