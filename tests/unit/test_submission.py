@@ -87,3 +87,13 @@ def test_a_gate_file_is_found_from_wherever_a_step_works(home, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     pinned = pin(packages.load("incremental"), {"gate": "mine.yaml", "base": "v1.0", "champion": "v1.0"}, home)
     assert pinned["gate"] == str(tmp_path / "mine.yaml")
+
+
+def test_a_teacher_is_pinned_to_the_version_that_its_name_means_now(home):
+    from drawops.runners.submission import pin
+
+    models = {"base": "v1.0", "champion": "v1.0"}
+    given = {**models, "config": {"distill": "champion", "alpha": 0.3}}
+    assert pin(INCREMENTAL, given, home)["config"] == {"distill": "v1.0", "alpha": 0.3}
+    with pytest.raises(NotFound, match="Did you mean 'champion'"):
+        pin(INCREMENTAL, {**models, "config": {"distill": "champoin"}}, home)

@@ -184,7 +184,7 @@ def test_the_subset_softmax_is_the_full_softmax(line_set: Path, tmp_path: Path):
     for row in range(len(lines)):
         logits[row, : frames[row]] = cache.get(row) @ weight + bias
     expected = float(ctc_loss(paddle.to_tensor(logits), labels, frames).mean())
-    assert float(task.loss(list(range(len(lines))))) == pytest.approx(expected, rel=1e-4)
+    assert float(task.losses(list(range(len(lines)))).mean()) == pytest.approx(expected, rel=1e-4)
     for row in range(len(lines)):
         np.testing.assert_array_equal(task.classes(row), logits[row, : frames[row]].argmax(axis=1))
 
@@ -199,9 +199,9 @@ class _Scripted:
         self.parameters = [paddle.create_parameter([1], "float32", default_initializer=lambda *_: None)]
         self.parameters[0].set_value(np.zeros(1, "float32"))
 
-    def backward(self, lines: list[int], rng: np.random.Generator) -> float:
+    def backward(self, lines: list[int], rng: np.random.Generator) -> dict[str, float]:
         (-self.parameters[0]).sum().backward()
-        return 1.0
+        return {"loss": 1.0}
 
     def classes(self, line: int) -> np.ndarray:
         epoch, self._read = self._read // 10, self._read + 1
@@ -239,6 +239,59 @@ def test_with_patience_a_run_ends_early_and_goes_back_to_its_best_epoch(tmp_path
     assert chosen["epoch"] == 6 and weight == pytest.approx(0.6, rel=1e-3), "without patience the last epoch counts"
 
 
+def scripted_run(folder: Path, share_right: list[float], **config: float) -> tuple[list[float], str]:
+    """Accuracies by epoch of a run of four steps an epoch, and what ended it."""
+    from drawops.training.run import Run
+
+    indices = np.arange(8)
+    made = Run(
+        _Scripted(share_right),
+        [[1]] * 10,
+        np.full(10, 5),
+        indices,
+        indices[:0],
+        list(range(10)),
+        TrainConfig(epochs=3, batch_size=2, l2_sp=0, **config),
+        folder=folder,
+        identity="x",
+    )
+    made.finish(lambda progress: None, None)
+    return [point["accuracy"] for point in made.curve], made.stopped
+
+
+def test_a_run_stops_inside_an_epoch_when_it_reads_accurately_enough(tmp_path: Path):
+    looks = [0.1, 0.2, 0.8, 0.9, 0.9, 0.9]  # after steps 2, 4, 6, …
+    stop = {"target_accuracy": 0.8, "check_steps": 2, "cooldown": 0}
+    accuracies, stopped = scripted_run(tmp_path / "a", looks, **stop)
+    assert (accuracies, stopped) == ([0.2, 0.8], "accuracy"), "the second epoch is not trained to its end"
+    accuracies, stopped = scripted_run(tmp_path / "a", looks, **stop)
+    assert (accuracies, stopped) == ([0.2, 0.8], "accuracy"), "what has ended does not go on"
+    accuracies, stopped = scripted_run(tmp_path / "b", [0.1, 0.2, 0.3], target_accuracy=0.8, check_steps=20)
+    assert (accuracies, stopped) == ([0.1, 0.2, 0.3], "epochs")
+
+
+def test_the_rate_falls_to_nothing_before_an_accurate_run_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import paddle
+
+    rates: list[float] = []
+    set_lr = paddle.optimizer.AdamW.set_lr
+    monkeypatch.setattr(paddle.optimizer.AdamW, "set_lr", lambda self, rate: (rates.append(rate), set_lr(self, rate)))
+    config = {"lr_policy": "fixed", "warmup": 0, "learning_rate": 0.1}
+    # Accurate after 4 steps, the end of the first epoch: two more follow.
+    _, stopped = scripted_run(
+        tmp_path / "a", [0.1, 0.9, 0.9, 0.9], target_accuracy=0.8, check_steps=2, cooldown=0.5, **config
+    )
+    assert stopped == "accuracy" and rates == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.1, 0.05])
+    rates.clear()
+    _, stopped = scripted_run(tmp_path / "b", [0.1, 0.9, 0.9], target_accuracy=0.8, check_steps=4, cooldown=9, **config)
+    assert stopped == "accuracy" and len(rates) == 12, "the epochs are over before"
+
+
+def test_a_run_stops_when_its_minutes_are_over_and_says_so(tmp_path: Path):
+    accuracies, stopped = scripted_run(tmp_path, [0.5], minutes=1e-9)
+    assert (accuracies, stopped) == ([0.5], "minutes"), "one step is done and measured"
+
+
 def test_full_training_sums_the_gradients_of_lines_of_any_width_in_bounded_parts(
     line_set: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -257,7 +310,7 @@ def test_full_training_sums_the_gradients_of_lines_of_any_width_in_bounded_parts
     task.network.register_forward_pre_hook(lambda layer, inputs: widths.append(inputs[0].shape[0] * inputs[0].shape[3]))
 
     def gradient(members: list[int]) -> tuple[float, list[np.ndarray]]:
-        loss = task.backward(members, np.random.default_rng(0))
+        loss = task.backward(members, np.random.default_rng(0))["loss"]
         found = [np.zeros(p.shape, "float32") if p.grad is None else p.grad.numpy() for p in task.parameters]
         for parameter in task.parameters:
             parameter.clear_gradient()
@@ -269,6 +322,113 @@ def test_full_training_sums_the_gradients_of_lines_of_any_width_in_bounded_parts
     assert loss == pytest.approx(np.mean([value for value, _ in single]), rel=1e-4)
     for part, *parts in zip(together, *(found for _, found in single), strict=True):
         np.testing.assert_allclose(part, np.mean(parts, axis=0), atol=1e-3 * max(1e-3, np.abs(part).max()))
+
+
+def test_the_teachers_term_is_as_worked_out_by_hand():
+    import paddle
+
+    from drawops.training.distil import soft_term
+
+    student, teacher = paddle.to_tensor([[0.0, np.log(3.0)]]), paddle.to_tensor([[0.0, 0.0]])
+    # Probabilities 1/2, 1/2 and 1/4, 3/4: (ln 2 + ln 2/3) / 2
+    assert float(soft_term(student, teacher, 1.0)) == pytest.approx(0.5 * np.log(4 / 3), rel=1e-5)
+    # At T = 2 the student's are 1 and sqrt 3 in their ratio; times T squared
+    q = np.array([1, np.sqrt(3)]) / (1 + np.sqrt(3))
+    assert float(soft_term(student, teacher, 2.0)) == pytest.approx(4 * np.mean(np.log(0.5 / q)), rel=1e-5)
+
+
+@pytest.fixture
+def taught(line_set: Path, tmp_path: Path):
+    """Two new and two old lines, their labels and the base as student and as teacher, asked about the old ones."""
+    from drawops.training.distil import Teacher
+
+    student = Recogniser(base_recogniser(), threads=1)
+    known = set(student.charset)
+    lines = [line for line in load_lines(line_set) if line.old and set(line.text) <= known][:4]
+    class_of = {c: i + 1 for i, c in enumerate(student.charset)}
+    labels = [[class_of[c] for c in line.text] for line in lines]
+    teacher = Teacher(student, [*student.charset, "⌖"], [2, 3], alpha=0.3, temperature=2.0)
+    return student, lines, labels, teacher
+
+
+def test_the_teacher_of_the_head_says_what_it_would_say_over_all_classes(taught, tmp_path: Path):
+    import paddle
+
+    from drawops.training.distil import HeadTeacher
+    from drawops.training.features import FeatureCache
+    from drawops.training.tasks import HeadRows, HeadTask
+
+    student, lines, labels, teacher = taught
+    weight, bias = student.head()
+    rng = np.random.default_rng(0)
+    # The student has a new class, the last; the teacher is not asked about it.
+    weight, bias = np.concatenate([weight, rng.normal(0, 0.1, (len(weight), 1))], 1), np.append(bias, 0.0)
+    weight, bias = weight.astype("float32"), bias.astype("float32")
+    rows = sorted({0, len(bias) - 1} | {c for label in labels[:2] for c in label})
+    cache, theirs = FeatureCache(tmp_path, student), FeatureCache(tmp_path, student)
+    frames = cache.fill([line.path for line in lines])
+    theirs.fill([line.path for line in lines[2:]])
+    of_head = HeadTeacher(teacher, cache, theirs, frames, rows, weight, bias)
+    task = HeadTask(cache, frames, HeadRows(student.names, weight, bias, labels, rows), of_head)
+    assert float(of_head.term([0, 1, 2, 3], *task.parameters).sum()) == pytest.approx(0, abs=1e-4), "they agree yet"
+    assert float(of_head.term([0, 1], *task.parameters).sum()) == 0, "it is not asked about these"
+
+    moved = task.parameters[0].numpy() + rng.normal(0, 0.05, task.parameters[0].shape).astype("float32")
+    task.parameters[0].set_value(moved)
+    now = weight.copy()
+    now[:, rows] = moved
+    expected = 0.0
+    for i in (2, 3):
+        old, new = ((cache.get(i) @ w[:, :-1] + bias[:-1]) / 2.0 for w in (weight, now))
+        p, q = (x - np.log(np.exp(x).sum(1, keepdims=True)) for x in (old.astype(float), new.astype(float)))
+        expected += 0.3 * 4.0 * (np.exp(p) * (p - q)).sum(1).mean()
+    assert expected > 0.01
+    assert float(of_head.term([0, 1, 2, 3], *task.parameters).sum()) == pytest.approx(expected, rel=1e-3)
+
+    losses = task.backward([0, 1, 2, 3], rng)
+    plain = task.losses([0, 1, 2, 3]).numpy()
+    assert losses["teacher_loss"] == pytest.approx(expected / 4, rel=1e-3)
+    assert losses["label_loss"] == pytest.approx(float(plain @ [1, 1, 0.7, 0.7]) / 4, rel=1e-4)
+    assert losses["loss"] == pytest.approx(losses["label_loss"] + losses["teacher_loss"])
+    before = losses["teacher_loss"]
+    optimiser = paddle.optimizer.SGD(0.05, task.parameters)
+    for _ in range(20):
+        task.backward([2, 3], rng)
+        optimiser.step()
+        optimiser.clear_grad()
+    assert float(of_head.term([2, 3], *task.parameters).sum()) / 4 < before, "it comes nearer to its teacher"
+
+
+def test_the_teacher_of_the_whole_network_reads_the_same_pictures(taught, monkeypatch: pytest.MonkeyPatch):
+    from drawops.training import tasks
+
+    student, lines, labels, teacher = taught
+    plain = tasks.FullTask(student.path, lines, student.names, *student.head(), labels)
+    task = tasks.FullTask(student.path, lines, student.names, *student.head(), labels, teacher)
+    rng = lambda: np.random.default_rng(0)  # noqa: E731
+    expected = [plain.backward([i], rng())["loss"] for i in (0, 2)]
+    losses = task.backward([0], rng())
+    assert losses["teacher_loss"] == 0 and losses["label_loss"] == pytest.approx(expected[0], rel=1e-4)
+    losses = task.backward([2], rng())
+    assert losses["label_loss"] == pytest.approx(0.7 * expected[1], rel=1e-4)
+    assert losses["teacher_loss"] == pytest.approx(0, abs=1e-3), "they are the same network, and the pictures too"
+    head = task.network.parameter_names[student.names.bias]
+    bias = getattr(task.network, head)
+    bias.set_value(bias.numpy() + np.eye(len(bias), dtype="float32")[7] * 20)
+    assert task.backward([2], rng())["teacher_loss"] > 0.05
+
+
+def test_a_teacher_for_the_neck_is_refused_not_ignored():
+    with pytest.raises(SettingsError, match="layers=head"):
+        TrainConfig.parse({"layers": "neck", "distill": "v1.0"})
+
+
+def test_a_teacher_with_another_dictionary_is_refused():
+    from drawops.training.distil import Teacher
+
+    recogniser = Recogniser(base_recogniser(), threads=1)
+    with pytest.raises(InputRefused, match="goes another way after 3 characters"):
+        Teacher(recogniser, [*recogniser.charset[:3], "乙", "甲"], [0], alpha=0.5, temperature=2)
 
 
 def test_features_are_computed_once_and_kept_for_the_next_run(line_set: Path, tmp_path: Path):
@@ -333,8 +493,9 @@ from drawops.ocr.model_files import base_recogniser
 from drawops.training import TrainConfig, train
 line_set, out, cache, mode = sys.argv[1:]
 epochs = 10 if mode == "incremental" else 2
-config = TrainConfig(mode=mode, epochs=epochs, batch_size=4, threads=1, checkpoint_s=0.001, patience=epochs)
-train(Path(line_set), base_recogniser(), Path(out), config, cache=Path(cache),
+config = TrainConfig(mode=mode, epochs=epochs, batch_size=4, threads=1, checkpoint_s=0.001, patience=epochs,
+                     distill="base", alpha=0.3)
+train(Path(line_set), base_recogniser(), Path(out), config, cache=Path(cache), teacher=base_recogniser(),
       on_progress=lambda p: print(p.phase, p.step, flush=True))
 """
 
@@ -364,6 +525,92 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(mode: str, tmp_path
     first = next(int(line.split()[1]) for line in resumed.stdout.splitlines() if line.startswith("train"))
     assert first > 1, "it should not have begun anew"
     assert (tmp_path / "killed/inference.onnx").read_bytes() == (tmp_path / "whole/inference.onnx").read_bytes()
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_steps_that_one_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Gradients of both shares are added up, both read half of the validation lines, and one of them writes."""
+    from drawops.training import train
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    folder = build_line_set(tmp_path / "行", new=5, old=2, val=2)
+    told: list[Progress] = []
+    logged: list[int] = []
+    curves = []
+    for count in (1, 2):
+        config = TrainConfig(mode="full", epochs=1, batch_size=3, threads=1, processes=count)
+        result = train(
+            folder,
+            base_recogniser(),
+            tmp_path / str(count),
+            config,
+            on_progress=told.append,
+            log_metrics=lambda values, epoch: logged.append(epoch),
+        )
+        curves.append(result.curve)
+    assert logged == [1, 1] and told[-1].step == told[-1].steps
+    assert not (tmp_path / "2/processes").exists()
+    weights = [Recogniser(tmp_path / name, threads=1).head()[0] for name in ("1", "2")]
+    base = Recogniser(base_recogniser(), threads=1).head()[0]
+    moved, apart = (np.abs(weights[0][:, : base.shape[1]] - base).mean(), np.abs(weights[0] - weights[1]).mean())
+    assert 0 < apart < 0.5 * moved, "but for the augmentation, which each draws for itself, the steps are the same"
+    assert curves[0][0]["accuracy"] == pytest.approx(curves[1][0]["accuracy"], abs=0.51)
+
+
+def test_shares_of_a_batch_make_up_the_batch_and_their_gradients_its_mean(monkeypatch: pytest.MonkeyPatch):
+    import paddle
+
+    from drawops.training.parallel import Team
+
+    teams = [Team(), Team()]
+    for rank, team in enumerate(teams):
+        team.rank, team.size = rank, 2
+    batch = np.arange(5)
+    assert sorted(np.concatenate([team.share(batch) for team in teams])) == list(batch)
+    # Each line's gradient is its number: the mean over the batch is 2, however unequal the shares are.
+    sent: list[float] = []
+    monkeypatch.setattr(paddle.distributed, "all_reduce", lambda value: sent.append(float(value)))
+    for team in teams:
+        parameter = paddle.create_parameter([1], "float32")
+        (parameter * float(team.share(batch).mean())).sum().backward()
+        team.add_up_gradients([parameter], batch)
+    assert sum(sent) == pytest.approx(batch.mean())
+    one = np.array([7])
+    assert [team.share(one).tolist() for team in teams] == [[7], [7]], "a batch of one is done by both"
+
+
+def test_mixed_precision_without_a_gpu_is_refused_not_ignored(line_set: Path, tmp_path: Path):
+    import paddle
+
+    from drawops.training import train
+
+    if paddle.device.is_compiled_with_cuda():
+        pytest.skip("paddle has a GPU here")
+    with pytest.raises(SettingsError, match="precision=bfloat16 needs a GPU"):
+        train(line_set, base_recogniser(), tmp_path, TrainConfig(mode="full", precision="bfloat16"))
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_training_measures_each_way_in_its_own_process(tmp_path: Path):
+    from drawops.settings import load_settings
+    from drawops.training.benchmark import measure
+
+    settings = load_settings(home=tmp_path)
+    first, again, full = measure(
+        None,
+        base_recogniser(),
+        settings=settings,
+        accuracy=0.9,
+        minutes=0.02,  # of steps: time for many of the head and for one or two of the network
+        lines=100,
+        drawing=20,
+        general=20,
+    )
+    assert first.cpu_s > first.caches_cpu_s > again.caches_cpu_s > 0, "the second increment finds its features"
+    assert full.stopped == "minutes", "each step takes seconds"
+    assert full.cpu_ms_per_line > 10 * first.cpu_ms_per_line
+    assert full.memory_mb > first.memory_mb > 100
+    assert 0 < first.accuracy <= 1 and 0 < again.general <= 1
 
 
 @pytest.mark.slow

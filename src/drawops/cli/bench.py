@@ -197,3 +197,74 @@ def read(
             say(f"{f.reader}: {f.failed}")
     if all(f.failed for f in figures):
         raise typer.Exit(1)
+
+
+@bench.command()
+def train(
+    line_set: Annotated[
+        Path | None, typer.Argument(metavar="[LINES]", help="Folder of a line set; default: generated lines.")
+    ] = None,
+    accuracy: Annotated[float, typer.Option(help="Share of validation lines read exactly at which each stops.")] = 0.97,
+    minutes: Annotated[float, typer.Option(help="After which each stops without having reached it.")] = 30.0,
+    base: Annotated[str, typer.Option(help="Version that all start from: base, champion, v1.0, …")] = "base",
+    lines: Annotated[int, typer.Option(help="Generated lines where none are given.")] = 2000,
+    general: Annotated[int, typer.Option(help="General lines on which forgetting is measured.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the generated lines and the training.")] = 0,
+    with_full: Annotated[bool, typer.Option("--full/--no-full", help="Train fully, too.")] = True,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another parameter of all trainings.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What an increment costs beside full fine-tuning to the same accuracy, on the same lines from the same version."""
+    from drawops.ocr.model_files import base_recogniser
+    from drawops.registry import ModelRegistry
+    from drawops.training.benchmark import measure
+
+    settings = writing_settings()
+    parameters = dict(assignment.partition("=")[::2] for assignment in assignments or [])
+
+    def model(name: str) -> Path:
+        return base_recogniser() if name == "base" else ModelRegistry(settings).fetch(name)
+
+    figures = measure(
+        line_set,
+        model(base),
+        settings=settings,
+        accuracy=accuracy,
+        minutes=minutes,
+        lines=lines,
+        general=general,
+        seed=seed,
+        full=with_full,
+        parameters=parameters,
+        teacher=model(parameters["distill"]) if parameters.get("distill") else None,
+        say=say,
+    )
+    if as_json:
+        print_json([f.to_dict() for f in figures])
+        return
+
+    def change(value: float, low: float | None, high: float | None) -> str:
+        interval = "" if low is None or high is None else f" [{low * 100:+.2f}, {high * 100:+.2f}]"
+        return f"{value * 100:+.2f}{interval}"
+
+    print_table(
+        ("training", "CPU s", "caches", "process", "min", "ms/line", "MB", "exact %", "stopped by")
+        + ("drawing %", "general %", "change, points"),
+        (
+            (f.name, f"{f.cpu_s:.1f}", f"{f.caches_cpu_s:.1f}", f"{f.process_cpu_s:.1f}", f"{f.seconds / 60:.1f}")
+            + (f"{f.cpu_ms_per_line:.2f}", f"{f.memory_mb:.0f}", f"{f.accuracy * 100:.1f}", f.stopped)
+            + (f"{f.drawing * 100:.1f}", f"{f.general * 100:.1f}", change(*f.general_change))
+            for f in figures
+        ),
+    )
+    print(f"The base reads {figures[0].drawing_base:.1%} of the drawing lines.")
+    for full in (f for f in figures if f.name == "full"):
+        unreached = "" if full.stopped == "accuracy" else " at least (it did not reach the accuracy)"
+        print(f"Full fine-tuning cost{unreached}:")
+        for f in figures[:2]:
+            print(
+                f"  {full.cpu_s / f.cpu_s:.0f} × the CPU seconds of: {f.name} "
+                f"({full.cpu_ms_per_line / f.cpu_ms_per_line:.0f} × a line and epoch)"
+            )

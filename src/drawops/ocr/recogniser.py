@@ -122,10 +122,13 @@ class Recogniser:
         """Read upright (H, W, 3) RGB line crops of any size; one Reading an image, in order."""
         readings = [Reading("", 0.0)] * len(images)
         for members, batch in batches(images):
-            (probabilities,) = self._engine(batch)
-            for index, line in zip(members, probabilities, strict=True):
+            for index, line in zip(members, self.probabilities(batch), strict=True):
                 readings[index] = Reading(*ctc_greedy(line, self.charset))
         return readings
+
+    def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, T, C) softmax over the classes of a batch (N, 3, 48, W) made by `stack`."""
+        return self._engine(batch)[0]
 
     def features(
         self, images: Sequence[Image], *, before: Literal["head", "neck"] = "head"

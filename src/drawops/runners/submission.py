@@ -157,6 +157,8 @@ def pin(package: Package, parameters: Mapping[str, Any], settings: "Settings") -
         labels["version"] = pinned["version"]
     if labels:
         pinned |= steps.pin_models(labels, settings)
+    if teacher := pinned.get("config", {}).get("distill"):
+        pinned["config"] = {**pinned["config"], "distill": steps.pin_models({"distill": teacher}, settings)["distill"]}
     for name, value in {"trained_by": settings.caller, "gate": settings.gate, "image": settings.image}.items():
         if name in wanted:
             pinned.setdefault(name, value)

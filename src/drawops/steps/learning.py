@@ -113,11 +113,18 @@ def _train(line_set: Path, base_model: Path, out: Path, mode: str, config: Mappi
             work,
             parsed,
             cache=settings.cache / "features",
+            teacher=_teacher(parsed.distill, settings),
             on_progress=on_progress,
             log_metrics=log_metrics,
         )
         shutil.copytree(work, out, ignore=shutil.ignore_patterns("checkpoint", "features"), dirs_exist_ok=True)
     return flat({k: v for k, v in asdict(result).items() if k not in ("model_dir", "curve", "unknown_characters")})
+
+
+def _teacher(label: str, settings: Settings) -> Path | None:
+    from drawops.registry import ModelRegistry
+
+    return ModelRegistry(settings).fetch(label) if label else None
 
 
 @reported("evaluate")

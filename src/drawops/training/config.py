@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from drawops.errors import SettingsError, did_you_mean
 
+Stopped = Literal["epochs", "patience", "accuracy", "minutes"]
+
 
 class TrainConfig(BaseModel):
     """Parameters of a training run. Where the default depends on the mode, None stands for it."""
@@ -47,7 +49,39 @@ class TrainConfig(BaseModel):
         description="Stop after so many epochs without a better accuracy and keep the best epoch's weights; "
         "0: train all epochs and keep the last.",
     )
+    distill: str = Field(
+        "", description="Model version whose readings are learnt from beside the labels: the teacher; empty: none."
+    )
+    distill_lines: Literal["old", "all"] = Field(
+        "old", description="Lines that the teacher is asked about: the replayed ones, so as not to forget, or all."
+    )
+    alpha: float = Field(
+        0.5, ge=0.0, le=1.0, description="Weight of the teacher's term; that of the labels: 1 - alpha."
+    )
+    temperature: float = Field(2.0, gt=0.0, le=100.0, description="What teacher's and student's logits are divided by.")
+    target_accuracy: float | None = Field(
+        None, gt=0.0, le=1.0, description="End the training when this share of the validation lines is read exactly."
+    )
+    cooldown: float = Field(
+        0.5,
+        ge=0.0,
+        le=10.0,
+        description="Steps in which the rate then falls to nothing, as a share of those before: a network that is left "
+        "at a high rate has forgotten more.",
+    )
+    minutes: float | None = Field(
+        None, gt=0.0, description="Stop after so many minutes of steps, those before a kill included."
+    )
+    check_steps: int = Field(
+        20, ge=1, description="Steps between two looks at the accuracy inside an epoch, where a target is set."
+    )
     checkpoint_s: float = Field(60.0, gt=0.0, description="Seconds between checkpoints inside an epoch.")
+    processes: int = Field(
+        0, ge=0, le=64, description="That train every layer together; 0: one for each GPU, one where there is none."
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of full training's forward and backward pass; weights, loss and result stay float32."
+    )
     threads: int = Field(0, ge=0, description="Threads of the feature extraction; 0 lets the runtime choose.")
     seed: int = Field(0, ge=0, lt=2**31, description="Order, initial rows and augmentation.")
 
@@ -76,10 +110,13 @@ class TrainConfig(BaseModel):
             if name not in cls.model_fields:
                 raise SettingsError(f"Unknown training parameter '{name}'. {did_you_mean(name, cls.model_fields)}")
         try:
-            return cls(**values)
+            config = cls(**values)
         except ValidationError as exc:
             first = exc.errors()[0]
             raise SettingsError(f"Training parameter {first['loc'][0]}={first['input']}: {first['msg']}.") from exc
+        if config.distill and config.mode == "incremental" and config.layers == "neck":
+            raise SettingsError("distill works with layers=head or in full training. Leave out one of distill, layers.")
+        return config
 
 
 @dataclass(frozen=True)
@@ -103,7 +140,10 @@ class TrainResult:
 
     `skipped_labels` counts training lines that were left out, for characters outside the dictionary or a label
     longer than its crop can hold;
-    `unknown_characters` says which characters and in how many lines.
+    `unknown_characters` says which characters and in how many lines. `stopped`: what ended it. `lines_trained`: lines
+    that went through an optimiser step, old ones and repetitions included. `cpu_seconds`: of this process and all its
+    threads, in `caches` (reading the lines, features), `training` (steps, validation, checkpoints) and `export`;
+    those before a kill are not known.
     """
 
     model_dir: Path
@@ -115,4 +155,7 @@ class TrainResult:
     peak_memory_mb: float
     skipped_labels: int = 0
     unknown_characters: dict[str, int] = field(default_factory=dict)
+    stopped: Stopped = "epochs"
+    lines_trained: int = 0
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)

@@ -24,10 +24,12 @@ from drawops.ocr.model_files import CARD_NAME, load_card, onnx_file
 from drawops.ocr.recogniser import Recogniser, preprocess, stack
 from drawops.training.config import Progress, TrainConfig, TrainResult
 from drawops.training.dictionary import grow_head, new_characters
+from drawops.training.distil import HeadTeacher, Teacher
 from drawops.training.export import check_parity, export_openvino, export_paddle
 from drawops.training.features import FeatureCache
 from drawops.training.line_set import Line, fingerprint, load_image, load_lines
 from drawops.training.machine import Machine
+from drawops.training.parallel import Team, launch, processes, require_gpu
 from drawops.training.run import Indices, LogMetrics, OnProgress, Run
 from drawops.training.tasks import FullTask, HeadRows, HeadTask, NeckTask, Task, fewest_frames
 
@@ -44,6 +46,7 @@ def train(
     config: TrainConfig,
     *,
     cache: Path | None = None,
+    teacher: Path | None = None,
     on_progress: OnProgress | None = None,
     log_metrics: LogMetrics | None = None,
 ) -> TrainResult:
@@ -57,26 +60,36 @@ def train(
         base: ONNX recogniser or model directory to start from.
         out: model directory to write: `inference.onnx`, `paddle/`, `model.json`, `curve.json`.
         cache: where features of crops are kept between runs; default: `features` in the line set.
+        teacher: ONNX recogniser or model directory that `config.distill` means.
         on_progress: called while features are computed and after each optimiser step.
         log_metrics: called with the epoch's numbers and its number, from 1.
 
     Raises:
-        InputRefused: the line set or the base can't be used.
+        InputRefused: the line set, the base or the teacher can't be used.
+        SettingsError: a precision that this machine can't train in.
         DrawopsError: the exported files differ from the trained network.
     """
-    started = time.monotonic()
+    started, spent = time.monotonic(), _Spent()
     report = on_progress or (lambda progress: None)
     paddle.seed(config.seed)
     base = onnx_file(Path(base))
     recogniser = Recogniser(base, threads=config.threads)
     material = _prepare(load_lines(Path(line_set)), recogniser, config)
-    identity = _identity(material.lines, base, config)
+    identity = _identity(material.lines, [base, *([onnx_file(teacher)] if teacher else [])], config)
     if finished := _finished(out, identity):
         logger.info("%s was trained already with the same lines, base and parameters", out)
         return finished
+    require_gpu(config)
+    team = Team()
+    if team.size == 1 and (count := processes(config)) > 1:
+        arguments = {"line_set": line_set, "base": base, "out": out, "cache": cache, "teacher": teacher}
+        launch(count, arguments, config, out / "processes", report, log_metrics)
+        shutil.rmtree(out / "processes")
+        return _result(out, load_card(out))
 
     folder = cache or Path(line_set) / "features"
-    task, frames = _task(material, recogniser, config, folder, report)
+    task, frames = _task(material, recogniser, config, folder, teacher, report)
+    spent.on("caches")
     run = Run(
         task,
         material.labels,
@@ -87,9 +100,13 @@ def train(
         config,
         folder=out / "checkpoint",
         identity=identity,
+        team=team,
     )
     chosen = run.finish(report, log_metrics)
-    _write(out, base, task, material, run.curve)
+    spent.on("training")
+    if team.leads:
+        _write(out, base, task, material, run.curve)
+    spent.on("export")
     card = {
         "mode": config.mode,
         "base": sha256(base.read_bytes()).hexdigest(),
@@ -100,13 +117,29 @@ def train(
         "unknown_characters": material.unknown,
         "accuracy": chosen["accuracy"],
         "epoch": chosen["epoch"],
+        "stopped": run.stopped,
+        "lines_trained": run.lines,
+        "cpu_seconds": spent.cpu_seconds,
         "seconds": round(time.monotonic() - started, 1),
         "peak_memory_mb": Machine.peak_memory_mb(),
         "identity": identity,
     }
-    (out / CARD_NAME).write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
-    shutil.rmtree(out / "checkpoint", ignore_errors=True)
-    return _result(out, card)
+    if team.leads:
+        (out / CARD_NAME).write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
+        shutil.rmtree(out / "checkpoint", ignore_errors=True)
+    return _result(out, card, run.curve)
+
+
+class _Spent:
+    """CPU seconds of this process, threads included, by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.cpu_seconds: dict[str, float] = {}
+        self._last = time.process_time()
+
+    def on(self, part: str) -> None:
+        now = time.process_time()
+        self.cpu_seconds[part], self._last = round(now - self._last, 2), now
 
 
 @dataclass
@@ -169,7 +202,12 @@ def _prepare(lines: list[Line], recogniser: Recogniser, config: TrainConfig) -> 
 
 
 def _task(
-    material: _Material, recogniser: Recogniser, config: TrainConfig, cache: Path, report: OnProgress
+    material: _Material,
+    recogniser: Recogniser,
+    config: TrainConfig,
+    cache: Path,
+    teacher: Path | None,
+    report: OnProgress,
 ) -> tuple[Task, Indices]:
     """What the mode trains, and the frames of each line.
 
@@ -186,20 +224,41 @@ def _task(
     if not len(material.new):
         raise InputRefused(str(paths[0].parent), "no label fits its crop. Check that the labels belong to the crops.")
     weight, bias, labels = material.weight, material.bias, material.labels
+    teaching = _teacher(teacher, material, config) if teacher else None
     if not features:
-        return FullTask(recogniser.path, material.lines, recogniser.names, weight, bias, labels), frames
+        return FullTask(
+            recogniser.path, material.lines, recogniser.names, weight, bias, labels, teaching, config.precision
+        ), frames
     appended = range(len(bias) - len(material.added), len(bias))
     rows = sorted({0, *appended}.union(*(labels[i] for i in material.new)))
     head = HeadRows(recogniser.names, weight, bias, labels, rows)
-    if config.layers == "head":
-        return HeadTask(features, frames, head), frames
-    return NeckTask(features, frames, recogniser.path, recogniser.names, head, pace=config.neck_pace), frames
+    if config.layers == "neck":
+        return NeckTask(features, frames, recogniser.path, recogniser.names, head, pace=config.neck_pace), frames
+    of_head = None
+    if teaching:
+        theirs = FeatureCache(cache, teaching.recogniser)
+        theirs.fill([paths[i] for i in teaching.lines], _feature_progress(report, len(teaching.lines), config))
+        of_head = HeadTeacher(teaching, features, theirs, frames, rows, weight, bias)
+    return HeadTask(features, frames, head, of_head), frames
 
 
-def _identity(lines: Sequence[Line], base: Path, config: TrainConfig) -> str:
+def _teacher(model: Path, material: _Material, config: TrainConfig) -> Teacher:
+    lines = [*material.old, *(material.new if config.distill_lines == "all" else ())]
+    if not lines:
+        raise InputRefused(f"distill={config.distill}", "there is no old line to ask about. Set distill_lines=all.")
+    return Teacher(
+        Recogniser(model, threads=config.threads),
+        material.charset,
+        lines,
+        alpha=config.alpha,
+        temperature=config.temperature,
+    )
+
+
+def _identity(lines: Sequence[Line], models: Sequence[Path], config: TrainConfig) -> str:
     parts = [
         fingerprint(lines),
-        sha256(base.read_bytes()).hexdigest(),
+        *(sha256(model.read_bytes()).hexdigest() for model in models),
         config.model_dump_json(exclude={"checkpoint_s"}),
     ]
     return sha256("\n".join(parts).encode()).hexdigest()
@@ -234,7 +293,8 @@ def _finished(out: Path, identity: str) -> TrainResult | None:
     return _result(out, card) if card.get("identity") == identity else None
 
 
-def _result(out: Path, card: dict[str, Any]) -> TrainResult:
-    curve = json.loads((out / "curve.json").read_text(encoding="utf-8"))
+def _result(out: Path, card: dict[str, Any], curve: list[dict[str, float]] | None = None) -> TrainResult:
+    if curve is None:
+        curve = json.loads((out / "curve.json").read_text(encoding="utf-8"))
     names = {f.name for f in fields(TrainResult)}
     return TrainResult(model_dir=out, curve=curve, **{k: v for k, v in card.items() if k in names})

@@ -4,6 +4,7 @@ A task owns its parameters, turns line numbers into a loss and reads lines as th
 trains both. Importing this module imports paddle.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from drawops.drawings.model import Image
 from drawops.ocr.model_files import Head, load_onnx, neck_of, part_of
 from drawops.ocr.recogniser import HEIGHT, MAX_WIDTH, batches, padded_width, preprocess, stack
+from drawops.training.distil import HeadTeacher, Teacher
 from drawops.training.features import FeatureCache
 from drawops.training.graph import OnnxLayer
 from drawops.training.line_set import Line, load_image
@@ -29,11 +31,15 @@ FAR_SAMPLE = 512
 STRETCH = 0.1  # by which augmentation changes a line's width at most
 
 
+Losses = dict[str, float]
+"""`loss`, which is what is made smaller, and where it has several parts, each of them by its name."""
+
+
 class Task(Protocol):
     parameters: list[paddle.Tensor]
 
-    def backward(self, lines: Sequence[int], rng: np.random.Generator) -> float:
-        """Mean CTC loss of the lines with these numbers; its gradient is added to the parameters'."""
+    def backward(self, lines: Sequence[int], rng: np.random.Generator) -> Losses:
+        """The lines' mean loss; its gradient is added to the parameters'."""
 
     def classes(self, line: int) -> NDArray[np.intp]:
         """(T,) the best class of each frame of a line."""
@@ -123,9 +129,13 @@ class HeadTask:
 
     Args:
         cache: features, filled for the lines in their order. frames: (N,) T of each line.
+        teacher: whose probabilities are learnt from, too.
     """
 
-    def __init__(self, cache: FeatureCache, frames: NDArray[np.intp], head: HeadRows) -> None:
+    def __init__(
+        self, cache: FeatureCache, frames: NDArray[np.intp], head: HeadRows, teacher: HeadTeacher | None = None
+    ) -> None:
+        self._teacher = teacher
         self._cache, self._frames, self._head = cache, frames, head
         self.parameters = [head.weight, head.bias]
         self._summarise_rest()
@@ -155,20 +165,23 @@ class HeadTask:
             done += count
             waiting = []
 
-    def backward(self, lines: Sequence[int], rng: np.random.Generator) -> float:
-        loss = self.loss(lines)
-        loss.backward()
-        return float(loss)
+    def backward(self, lines: Sequence[int], rng: np.random.Generator) -> Losses:
+        losses = self.losses(lines)
+        if not self._teacher:
+            return _descend({"label_loss": losses.mean()})
+        weights = self._teacher.teacher.label_weights(lines)
+        soft = self._teacher.term(lines, *self.parameters)
+        return _descend({"label_loss": (losses * weights).mean(), "teacher_loss": soft.sum() / len(lines)})
 
-    def loss(self, lines: Sequence[int]) -> paddle.Tensor:
-        """Mean CTC loss of the lines with these numbers."""
+    def losses(self, lines: Sequence[int]) -> paddle.Tensor:
+        """(N,) CTC loss of the lines with these numbers."""
         frames = self._frames[lines]
         features = np.zeros((len(lines), frames.max(), self._head.weight.shape[0]), np.float32)
         rest = np.full((len(lines), frames.max(), 1), -1e4, np.float32)
         for row, i in enumerate(lines):
             features[row, : frames[row]] = self._cache.get(i)
             rest[row, : frames[row], 0] = self._rest_lse[self._starts[i] : self._starts[i + 1]]
-        return self._head.loss(paddle.to_tensor(features), paddle.to_tensor(rest), lines, frames.tolist()).mean()
+        return self._head.loss(paddle.to_tensor(features), paddle.to_tensor(rest), lines, frames.tolist())
 
     def classes(self, line: int) -> NDArray[np.intp]:
         part = slice(self._starts[line], self._starts[line + 1])
@@ -228,7 +241,7 @@ class NeckTask:
             near |= (rest > best[:, None] - NEAR).any(axis=0)
         return np.flatnonzero(near), np.flatnonzero(~near)
 
-    def backward(self, lines: Sequence[int], rng: np.random.Generator) -> float:
+    def backward(self, lines: Sequence[int], rng: np.random.Generator) -> Losses:
         """Lines of one length at a time: the neck's attention sees the padding, which is that of reading."""
         total = 0.0
         frames = self._frames[lines]
@@ -245,7 +258,7 @@ class NeckTask:
             loss = self._head.loss(h, r, members, [int(count)] * len(members)).sum() / len(lines)
             loss.backward()
             total += float(loss)
-        return total
+        return {"loss": total}
 
     def _hidden(self, lines: Sequence[int]) -> paddle.Tensor:
         """The head's input (N, T, D) of lines of one length."""
@@ -275,27 +288,37 @@ class FullTask:
         weight: NDArray[np.float32],
         bias: NDArray[np.float32],
         labels: Labels,
+        teacher: Teacher | None = None,
+        precision: str = "float32",
     ) -> None:
-        self._lines, self._labels = lines, labels
+        self._precision = precision
+        self._lines, self._labels, self._teacher = lines, labels, teacher
         self.network = OnnxLayer(onnx)
         self.network.assign(names.weight, weight)
         self.network.assign(names.bias, bias)
         self.parameters = self.network.parameters()
 
-    def backward(self, lines: Sequence[int], rng: np.random.Generator) -> float:
+    def backward(self, lines: Sequence[int], rng: np.random.Generator) -> Losses:
         """Gradients are summed over parts of one padded width and a bounded number of pixels.
 
         The activations of the trunk and 18,7xx logits for every frame are what takes memory: 0.3 MB a pixel of
         width. So it depends on the widest line, not on the batch; and a line is padded as when it is read.
         """
-        total = 0.0
+        sums: Counter[str] = Counter()
         for members, batch in batches([augment(load_image(self._lines[i].path), rng) for i in lines]):
-            logits = self.network(paddle.to_tensor(batch))
-            labels = [self._labels[lines[i]] for i in members]
-            loss = ctc_loss(logits, labels, [logits.shape[1]] * len(members)).sum() / len(lines)
-            loss.backward()
-            total += float(loss)
-        return total
+            numbers = [lines[i] for i in members]
+            with paddle.amp.auto_cast(enable=self._precision != "float32", dtype="bfloat16", level="O1"):
+                logits = self.network(paddle.to_tensor(batch))
+            logits = logits.astype("float32")
+            losses = ctc_loss(logits, [self._labels[i] for i in numbers], [logits.shape[1]] * len(members))
+            parts = {"label_loss": losses}
+            if self._teacher:
+                parts = {
+                    "label_loss": losses * self._teacher.label_weights(numbers),
+                    "teacher_loss": self._teacher.term(numbers, logits, batch),
+                }
+            sums.update(_descend({name: part.sum() / len(lines) for name, part in parts.items()}))
+        return dict(sums)
 
     def classes(self, line: int) -> NDArray[np.intp]:
         with paddle.no_grad():
@@ -304,6 +327,13 @@ class FullTask:
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         return self.network.tensors()
+
+
+def _descend(parts: dict[str, paddle.Tensor]) -> Losses:
+    """Add the gradient of the parts' sum to the parameters'."""
+    loss = paddle.add_n(list(parts.values()))
+    loss.backward()
+    return {"loss": float(loss), **({name: float(part) for name, part in parts.items()} if len(parts) > 1 else {})}
 
 
 def fewest_frames(image: Image) -> int:
