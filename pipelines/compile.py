@@ -6,9 +6,8 @@ from kfp.compiler import Compiler
 
 from drawops.resources import packages_dir
 from pipelines.deployment import deployment
-from pipelines.incremental import incremental
 from pipelines.similarity import similarity
-from pipelines.training import training
+from pipelines.training import incremental, training
 
 PIPELINES = {"deployment": deployment, "incremental": incremental, "similarity": similarity, "training": training}
 
