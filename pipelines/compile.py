@@ -6,10 +6,17 @@ from kfp.compiler import Compiler
 
 from drawops.resources import packages_dir
 from pipelines.deployment import deployment
+from pipelines.retrain import retrain
 from pipelines.similarity import similarity
 from pipelines.training import incremental, training
 
-PIPELINES = {"deployment": deployment, "incremental": incremental, "similarity": similarity, "training": training}
+PIPELINES = {
+    "deployment": deployment,
+    "incremental": incremental,
+    "retrain": retrain,
+    "similarity": similarity,
+    "training": training,
+}
 
 
 def compile_all(folder: Path | None = None) -> list[Path]:

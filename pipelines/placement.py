@@ -15,6 +15,7 @@ SECRET_KEYS = {
     "records": "DRAWOPS_RECORDS",
     "servers": "DRAWOPS_SERVERS",
     "model-name": "DRAWOPS_MODEL_NAME",
+    "notify": "DRAWOPS_NOTIFY",
     "accesskey": "AWS_ACCESS_KEY_ID",
     "secretkey": "AWS_SECRET_ACCESS_KEY",
     "s3-endpoint": "AWS_ENDPOINT_URL_S3",

@@ -57,6 +57,13 @@ class Settings(BaseModel):
     )
     hook_secret: str = Field("", repr=False, description="Secret of the webhooks from MLflow and the object store.")
     image: str = Field("drawops/trainer:0.1.0", description="Image of pipeline steps on a cluster; a fixed tag.")
+    kubeflow: str = Field("", description="Address of the Kubeflow Pipelines API, such as http://ml-pipeline:8888.")
+    kubeflow_namespace: str = Field("", description="Namespace of runs, on a Kubeflow with many users.")
+    kubeflow_token: str = Field("", description="Bearer token for it, or the path of a file that holds one.")
+    kubeflow_ca: str = Field("", description="File with the certificate authority of its address.")
+    kubeflow_root: str = Field("", description="Pipeline root, such as s3://drawops/runs; default: the backend's own.")
+    placement: str = Field("", description="YAML file that says on which nodes steps run and with what resources.")
+    notify: str = Field("", description="Webhook that is told of new candidates and of failed schedules, as JSON.")
     user: str = Field("", description="Who is recorded as caller; default: the login name.")
 
     @property

@@ -73,6 +73,15 @@ class DatasetStore:
             "changed": changed,
         }
 
+    def new_lines(self, ref: str, since: str = "") -> int:
+        """Labelled lines of a version that an older one has not, or has with another text; all, without an older one.
+
+        Raises:
+            NotFound: no such version.
+        """
+        known = _lines(self.get(since)) if since else set()
+        return len(_lines(self.get(ref)) - known)
+
     def page_image(self, page: LabelledPage) -> Image:
         """The cleaned picture of a page."""
         import PIL.Image
@@ -96,6 +105,10 @@ def check_name(name: str) -> str:
 
 def _key(name: str, version: str) -> str:
     return f"datasets/{name}/{version}.json"
+
+
+def _lines(version: DatasetVersion) -> set[Any]:
+    return {(d.sha256, p.page, line.quad, line.text) for d in version.drawings for p in d.pages for line in p.lines}
 
 
 def _brief(drawing: DatasetDrawing) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    func,
     select,
 )
 from sqlalchemy.engine import make_url
@@ -147,6 +148,15 @@ class Records:
         """Readings by a model version, oldest first."""
         return self._select(_READINGS.c.model == label)
 
+    def ends_of_model(self, label: str, count: int) -> tuple[list[StoredReading], list[StoredReading]]:
+        """The first and the newest readings by a version, `count` of each or fewer, so that none is in both."""
+        mine = _READINGS.c.model == label
+        with self._answering() as connection:
+            known = int(connection.execute(select(func.count()).select_from(_READINGS).where(mine)).scalar_one())
+        size = min(count, known // 2)
+        newest = self._select(mine, _READINGS.c.id.desc(), limit=size)
+        return self._select(mine, limit=size), newest[::-1]
+
     def names(self) -> list[str]:
         """File names of all drawings that were read."""
         with self._answering() as connection:
@@ -173,9 +183,10 @@ class Records:
             rows = connection.execute(select(_ARRIVALS).where(_ARRIVALS.c.id > after).order_by(_ARRIVALS.c.id))
             return [Arrival(**{**row, "time": _utc_text(row["time"])}) for row in rows.mappings()]
 
-    def _select(self, condition: Any) -> list[StoredReading]:
+    def _select(self, condition: Any, order: Any = _READINGS.c.id, limit: int | None = None) -> list[StoredReading]:
+        query = select(_READINGS).where(condition).order_by(order).limit(limit)
         with self._answering() as connection:
-            rows = connection.execute(select(_READINGS).where(condition).order_by(_READINGS.c.id)).mappings()
+            rows = connection.execute(query).mappings()
             return [StoredReading(**{**row, "time": _utc_text(row["time"])}) for row in rows]
 
     @contextmanager

@@ -1,6 +1,6 @@
 """What a step tells while it runs: one JSON object a line, appended to the file that the runner names.
 
-Where no runner listens (a pod, a unit test) the events are only logged.
+In a pod they go to the log, where the Kubeflow runner finds them; in a unit test nobody listens.
 """
 
 import functools
@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,7 +22,9 @@ logger = logging.getLogger(__name__)
 
 # Not a setting, but plumbing between a runner and the processes that it starts.
 EVENTS_VARIABLE = "_DRAWOPS_EVENTS"
+_POD_VARIABLE = "_KFP_RUNTIME"  # set by kfp around a step, in a pod as in a subprocess
 _PROGRESS_EVERY_S = 0.25
+_PROGRESS_IN_A_POD_S = 15.0
 _TRACEBACK_LINES = 6
 
 P = ParamSpec("P")
@@ -34,8 +37,18 @@ def emit(event: str, step: str, **values: Any) -> None:
     if file := os.environ.get(EVENTS_VARIABLE):
         with open(file, "a", encoding="utf-8") as out:
             out.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    elif os.environ.get(_POD_VARIABLE):
+        print(json.dumps(row, ensure_ascii=False, default=str), flush=True)
     elif event != "progress":
         logger.info("step %s %s %s", step, event, values)
+
+
+def from_log(text: str) -> Iterator[dict[str, Any]]:
+    """The events in the log of a pod, among everything else that the step wrote."""
+    for line in text.splitlines():
+        if line.startswith('{"event": '):
+            with suppress(json.JSONDecodeError):
+                yield json.loads(line)
 
 
 def recorded() -> list[dict[str, Any]]:
@@ -57,7 +70,7 @@ def reported(step: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             except BaseException as exc:
                 emit("failed", step, **_costs(started, cpu), **_describe(exc))
                 raise
-            emit("finished", step, **_costs(started, cpu))
+            emit("finished", step, **_costs(started, cpu), **_outputs(result))
             return result
 
         return call
@@ -75,6 +88,7 @@ class ProgressReporter:
         self.step = step
         self.timed = timed
         self._last = 0.0
+        self._every_s = _PROGRESS_EVERY_S if os.environ.get(EVENTS_VARIABLE) else _PROGRESS_IN_A_POD_S
         self._phase: tuple[str, float, int] = "", time.monotonic(), 0  # name, since when, done by then
 
     def __call__(self, done: int, total: int, *, phase: str = "", **figures: Any) -> None:
@@ -85,7 +99,7 @@ class ProgressReporter:
         if self.timed and done > before and now > since:
             rate = (done - before) / (now - since)
             figures |= {"rate": round(rate, 1), "eta_s": round((total - done) / rate, 1)}
-        if done >= total or now - self._last >= _PROGRESS_EVERY_S:
+        if done >= total or now - self._last >= self._every_s:
             self._last = now
             emit("progress", self.step, done=done, total=total, phase=phase, **figures)
 
@@ -119,6 +133,11 @@ def _describe(exc: BaseException) -> dict[str, Any]:
     lines = "".join(traceback.format_exception(exc)).rstrip().splitlines()
     cause = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
     return {"cause": cause, "traceback": lines[-_TRACEBACK_LINES - 1 : -1]}
+
+
+def _outputs(result: Any) -> dict[str, Any]:
+    """What a step gives by name: not every pipeline can hand it on (one with an exit handler can't)."""
+    return {"outputs": result._asdict()} if hasattr(result, "_asdict") else {}
 
 
 def _costs(started: float, cpu: float) -> dict[str, float]:

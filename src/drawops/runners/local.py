@@ -15,7 +15,7 @@ from typing import Any
 import drawops
 from drawops.errors import Conflict, NotFound, StepFailed, did_you_mean
 from drawops.runners.events import EventReader
-from drawops.runners.packages import task_names
+from drawops.runners.packages import task_names, told_outputs
 from drawops.runners.protocol import OnEvent, Run, RunRecord, Status, StepRecord
 from drawops.runners.run_files import RunFiles
 from drawops.settings import Settings, child_environment, prepare_home
@@ -96,7 +96,8 @@ class LocalRunner:
             files.write_result(status="failed", error="The run was killed before it could say how it ended.")
             result = files.read_result()
         status: Status = result["status"] if result else "running"
-        steps, failed = _steps(request["tasks"], list(EventReader(files.events).new()), status)
+        events = list(EventReader(files.events).new())
+        steps, failed = _steps(request["tasks"], events, status)
         step, cause = _cause(failed, result, files) if status == "failed" else ("", "")
         return RunRecord(
             id=run_id,
@@ -106,7 +107,7 @@ class LocalRunner:
             created=datetime.fromisoformat(request["created"]),
             finished=datetime.fromisoformat(result["finished"]) if result else None,
             steps=steps,
-            outputs=result["outputs"] if result else {},
+            outputs=told_outputs(events, request["tasks"]) | result["outputs"] if result else {},
             failed_step=step,
             cause=cause or (result["error"] if result and status == "cancelled" else ""),
             folder=files.folder,

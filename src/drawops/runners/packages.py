@@ -1,5 +1,6 @@
 """The compiled pipeline packages that ship with DrawOps, and what they take."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -86,6 +87,12 @@ def load(name: str) -> Package:
     return read(packages_dir() / f"{name}.yaml")
 
 
+def told_outputs(events: Iterable[Mapping[str, Any]], tasks: Iterable[str]) -> dict[str, Any]:
+    """What the steps of a run told that they give, by name, a later step over an earlier one."""
+    told = {event["step"]: event["outputs"] for event in events if event["event"] == "finished" and "outputs" in event}
+    return {name: value for task in tasks for name, value in told.get(task, {}).items()}
+
+
 def task_names(package: Path) -> list[str]:
     return list(read(package).tasks)
 
@@ -101,7 +108,7 @@ def read(file: Path) -> Package:
         description=spec["pipelineInfo"].get("description", ""),
         file=file,
         parameters={name: _parameter(name, value) for name, value in inputs.items()},
-        tasks=tuple(_in_order(root["dag"]["tasks"])),
+        tasks=tuple(_in_order(root["dag"], spec["components"])),
     )
 
 
@@ -112,9 +119,14 @@ def _parameter(name: str, spec: dict[str, Any]) -> Parameter:
     return Parameter(name, kind, required="defaultValue" not in spec and not spec.get("isOptional"), default=default)
 
 
-def _in_order(tasks: dict[str, Any]) -> list[str]:
+def _in_order(dag: dict[str, Any], components: dict[str, Any]) -> list[str]:
+    """The tasks that do work, in an order in which they can run; those of a group (an exit handler) in its place."""
     from graphlib import TopologicalSorter
 
-    return list(
-        TopologicalSorter({name: task.get("dependentTasks", []) for name, task in sorted(tasks.items())}).static_order()
-    )
+    tasks = dag["tasks"]
+    order = TopologicalSorter({name: task.get("dependentTasks", []) for name, task in sorted(tasks.items())})
+    found: list[str] = []
+    for name in order.static_order():
+        group = components[tasks[name]["componentRef"]["name"]].get("dag")
+        found += _in_order(group, components) if group else [name]
+    return found
