@@ -72,6 +72,8 @@ class _Lines:
             say(f"{step}: done in {costs(event)}")
         elif kind == "failed":
             say(f"{step}: failed after {event['seconds']:.1f} s")
+        elif kind == "remark":
+            say(event["text"])
         elif kind == "progress" and time.monotonic() - self._said >= _QUIET_S:
             self._said = time.monotonic()
             say(f"{step}: {event['done']}/{event['total']}  {describe(event)}")

@@ -16,7 +16,7 @@ Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter; may be given many times.")
 ]
 RunnerName = Annotated[
-    str, typer.Option("--runner", help="Where it runs: local, or docker (each step in a container).")
+    str, typer.Option("--runner", help="Where it runs: local, docker (each step in a container) or kubeflow.")
 ]
 
 pipeline_app = typer.Typer(help="The compiled pipelines: list, write out, run.", no_args_is_help=True)
@@ -120,6 +120,74 @@ def run_pipeline(
         for key, value in done.outputs().items():
             print(f"{key}: {value}")
     _exit_by_verdict(done)
+
+
+@pipeline_app.command("validate")
+def validate(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="One of `drawops pipeline list`, or a package.")],
+    assignments: Assignments = None,
+    json: AsJson = False,
+) -> None:
+    """Find what a Kubeflow backend would refuse, without one. With --set, the arguments of a run are checked too."""
+    from drawops.errors import InputRefused
+    from drawops.runners import packages
+    from drawops.runners.submission import parse
+    from drawops.runners.validation import problems
+
+    file = Path(name)
+    package = packages.load(name) if file.suffix not in (".yaml", ".yml") else None
+    if package:
+        arguments = parse(package, assignments) if assignments else None
+    else:
+        arguments = dict(a.partition("=")[::2] for a in assignments or ()) or None
+    found = problems(package.file if package else file, arguments)
+    if json:
+        print_json({"package": name, "problems": found})
+    if found:
+        raise InputRefused(name, "a backend would refuse it: " + "; ".join(found))
+    if not json:
+        print(f"{name}: a Kubeflow Pipelines backend should take it")
+
+
+@pipeline_app.command("runs")
+def list_runs(runner: RunnerName = "local", json: AsJson = False) -> None:
+    """The runs, newest first."""
+    from drawops.runners import open_runner
+
+    records = [run.record for run in open_runner(runner, writing_settings()).list()]
+    if json:
+        print_json([{"run": r.id, "pipeline": r.pipeline, "status": r.status, "created": r.created} for r in records])
+        return
+    for r in records:
+        print(f"{r.created:%Y-%m-%d %H:%M}  {r.status:9}  {r.pipeline:12}  {r.id}")
+
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="One of `drawops pipeline runs`.")]
+
+
+@pipeline_app.command("logs")
+def show_logs(run: RunId, runner: RunnerName = "local", json: AsJson = False) -> None:
+    """Everything that a run has written."""
+    from drawops.runners import open_runner
+
+    text = open_runner(runner, writing_settings()).logs(run)
+    if json:
+        print_json({"run": run, "log": text})
+    else:
+        print(text)
+
+
+@pipeline_app.command("cancel")
+def cancel(run: RunId, runner: RunnerName = "local", json: AsJson = False) -> None:
+    """Stop a run and everything that it started."""
+    from drawops.runners import open_runner
+
+    chosen = open_runner(runner, writing_settings()).get(run)
+    chosen.cancel()
+    if json:
+        print_json({"run": run, "status": chosen.status})
+    else:
+        print(f"{run}: {chosen.status}")
 
 
 def _run(name: str, assignments: list[str] | None, runner_name: str, **fixed: Any) -> "Run":

@@ -12,7 +12,7 @@ from drawops.runners.protocol import OnEvent, Run, Runner
 if TYPE_CHECKING:
     from drawops.settings import Settings
 
-RUNNERS = ("local", "docker")
+RUNNERS = ("docker", "kubeflow", "local")
 # Parameters that `pin` fills in when they are left out, and with what.
 _FILLED_IN = {
     "base": "champion",
@@ -61,10 +61,14 @@ def submit(
 
 def open_runner(name: str, settings: "Settings", *, tied: bool = False) -> Runner:
     """Raises SettingsError when there is no such runner."""
-    from drawops.runners.local import LocalRunner
-
     if name not in RUNNERS:
         raise SettingsError(f"No runner '{name}'. {did_you_mean(name, RUNNERS)}")
+    if name == "kubeflow":
+        from drawops.runners.kubeflow import KubeflowRunner
+
+        return KubeflowRunner(settings)
+    from drawops.runners.local import LocalRunner
+
     return LocalRunner(settings, tied=tied, containers=name == "docker")
 
 
@@ -153,6 +157,8 @@ def pin(package: Package, parameters: Mapping[str, Any], settings: "Settings") -
     if "dataset" in pinned:
         pinned["dataset"] = steps.pin_dataset(pinned["dataset"], settings)
     labels: dict[str, str] = {n: pinned.get(n) or "champion" for n in ("base", "champion") if n in wanted}
+    if "min_new_lines" in wanted:  # a pipeline that looks itself takes what is newest when it starts
+        pinned["dataset"], labels = pinned["dataset"].partition("@")[0], {}
     if "version" in pinned:
         labels["version"] = pinned["version"]
     if labels:
