@@ -113,6 +113,9 @@ def reading(
 def index(
     n: Annotated[int, typer.Option("-n", help="How many vectors.")] = 100_000,
     dim: Annotated[int, typer.Option(help="Numbers in a vector.")] = 256,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this one: local, opensearch, usearch, faiss, hnswlib. May be repeated.")
+    ] = None,
     queries: Annotated[int, typer.Option(help="How many searches are timed.")] = 500,
     seed: Annotated[int, typer.Option(help="Of the generated vectors.")] = 0,
     as_json: AsJson = False,
@@ -122,7 +125,7 @@ def index(
 
     address = reading_settings().index_url
     opensearch = address if address.startswith("opensearch") else ""
-    figures = measure(n, dim, opensearch=opensearch, queries=queries, seed=seed, say=say)
+    figures = measure(n, dim, opensearch=opensearch, only=only or (), queries=queries, seed=seed, say=say)
     if as_json:
         print_json([f.to_dict() for f in figures])
         return
@@ -131,9 +134,9 @@ def index(
         return "" if value is None else f"{value:.{digits}f}"
 
     print_table(
-        ("index", "insert s", "build s", "memory MB", "recall@10 %", "p50 ms", "p99 ms"),
+        ("index", "insert s", "build s", "build CPU s", "memory MB", "recall@10 %", "p50 ms", "p99 ms"),
         (
-            (f.index, shown(f.insert_s, 1), shown(f.build_s, 1), shown(f.memory_mb, 0))
+            (f.index, shown(f.insert_s, 1), shown(f.build_s, 1), shown(f.build_cpu_s, 1), shown(f.memory_mb, 0))
             + (shown(f.recall, 1), shown(f.p50_ms, 2), shown(f.p99_ms, 2))
             for f in figures
         ),

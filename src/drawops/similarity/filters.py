@@ -24,8 +24,18 @@ class Range:
     def is_text(self) -> bool:
         return isinstance(self.low if self.low is not None else self.high, str)
 
+    def holds(self, value: Any) -> bool:
+        return (
+            isinstance(value, str) == self.is_text
+            and (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+        )
 
-def check_where(where: Where | None) -> dict[str, list[Any] | Range]:
+
+Wanted = dict[str, list[Any] | Range]
+
+
+def check_where(where: Where | None) -> Wanted:
     """{field: the values allowed, or a Range}.
 
     Raises:
@@ -33,6 +43,15 @@ def check_where(where: Where | None) -> dict[str, list[Any] | Range]:
             first after its last.
     """
     return {name: _range(name, v) if isinstance(v, Mapping) else _options(name, v) for name, v in (where or {}).items()}
+
+
+def passes(metadata: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Whether a document with this metadata is among those wanted."""
+    return all(
+        name in metadata
+        and (values.holds(metadata[name]) if isinstance(values, Range) else metadata[name] in values)
+        for name, values in wanted.items()
+    )
 
 
 def parse_value(text: str) -> str | dict[str, str]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,13 +27,15 @@ _SPREAD = 0.7  # noise beside centres of length 1 in each direction: neighbours 
 
 @dataclass(frozen=True)
 class IndexFigures:
-    """`insert_s`: storing all vectors. `build_s`: the graph. `memory_mb`: what the process holds more than before,
+    """`insert_s`: storing all vectors. `build_s`: the graph; `build_cpu_s`: over all cores, to be trusted where other
+    programs run too. `memory_mb`: what the process holds more than before,
     with the index open for searching. `recall`: of the ten nearest by comparing with all, per cent. `p50_ms`,
     `p99_ms`: one query on one thread. None where it does not apply."""
 
     index: str
     insert_s: float | None
     build_s: float | None
+    build_cpu_s: float | None
     memory_mb: float | None
     recall: float
     p50_ms: float
@@ -81,6 +83,7 @@ def measure(
     *,
     opensearch: str = "",
     folder: Path | None = None,
+    only: Sequence[str] = (),
     queries: int = 500,
     seed: int = 0,
     say: Callable[[str], None] = lambda message: None,
@@ -90,11 +93,15 @@ def measure(
     Each runs in a process of its own, so that memory is its own.
 
     Args:
+        only: these of `local`, `opensearch`, `usearch`, `faiss`, `hnswlib`; all that can be measured if empty.
         opensearch: address without alias taken by anything; its index is removed afterwards.
         folder: where the local index is built (default: a temporary one), at most n * dim * 10 bytes.
     Raises:
-        InputRefused: n or dim below what can be measured.
+        InputRefused: n or dim below what can be measured, or one of `only` can't be.
     """
+    chosen = candidates(opensearch)
+    if unknown := set(only) - set(chosen):
+        raise InputRefused(f"index '{min(unknown)}'", f"can't be measured here; {', '.join(chosen)} can")
     if n < 1_000 or dim < 2:
         raise InputRefused(f"n={n}, dim={dim}", "give at least 1000 vectors of at least 2 numbers")
     asked = queries_of(n, dim, seed, queries)
@@ -103,7 +110,7 @@ def measure(
         truth = Path(work) / "truth.npz"
         np.savez(truth, nearest=exact_nearest(n, dim, seed, asked), queries=asked)
         figures = []
-        for name in candidates(opensearch):
+        for name in [name for name in chosen if not only or name in only]:
             say(name)
             figures.append(_in_a_process(name, n, dim, seed, truth, opensearch))
     return figures
@@ -165,14 +172,14 @@ def _local(n: int, dim: int, seed: int, truth: Path) -> IndexFigures:
     inserted = float(_process("fill", n, dim, seed, truth))
     before = _memory_mb()
     index = LocalVectorIndex(path, dim)
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     index.stats()  # catches up
     index.save()
-    built = time.perf_counter() - start
+    built = time.perf_counter() - start, time.process_time() - cpu
     with closing(index):
         memory = _memory_mb() - before
         scores = _asked(lambda query: [int(m.id) for m in index.search(query, K)], truth)
-    return IndexFigures("local", inserted, built, memory, *scores)
+    return IndexFigures("local", inserted, *built, memory, *scores)
 
 
 def _opensearch(n: int, dim: int, seed: int, truth: Path, url: str) -> IndexFigures:
@@ -189,19 +196,19 @@ def _opensearch(n: int, dim: int, seed: int, truth: Path, url: str) -> IndexFigu
             scores = _asked(lambda query: [int(m.id) for m in index.search(query, K)], truth)
         finally:
             index.drop()
-    return IndexFigures("opensearch", inserted, built, None, *scores)
+    return IndexFigures("opensearch", inserted, built, None, None, *scores)
 
 
 def _raw(name: str, n: int, dim: int, seed: int, truth: Path) -> IndexFigures:
     """The library alone: no file, no drawings, nothing to remove."""
     add, search = {"usearch": _usearch, "faiss": _faiss, "hnswlib": _hnswlib}[name](n, dim)
-    before, built, number = _memory_mb(), 0.0, 0
+    before, built, cpu, number = _memory_mb(), 0.0, 0.0, 0
     for batch in vectors_of(n, dim, seed):
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         add(batch, np.arange(number, number + len(batch)))
-        built += time.perf_counter() - start
+        built, cpu = built + time.perf_counter() - start, cpu + time.process_time() - cpu_start
         number += len(batch)
-    return IndexFigures(name, None, built, _memory_mb() - before, *_asked(search, truth))
+    return IndexFigures(name, None, built, cpu, _memory_mb() - before, *_asked(search, truth))
 
 
 Library = tuple[Callable[[Vectors, np.ndarray], Any], Callable[[Vectors], list[int]]]

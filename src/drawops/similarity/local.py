@@ -12,17 +12,16 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from drawops.errors import Conflict, InputRefused, did_you_mean
-from drawops.similarity.filters import Range, Where, check_where
+from drawops.errors import Conflict
+from drawops.similarity import local_metadata as values
+from drawops.similarity.filters import Wanted, Where, check_where, passes
 from drawops.similarity.index import (
-    MOST_VALUES,
     Document,
     Match,
     Vectors,
@@ -36,6 +35,7 @@ from drawops.similarity.table import Candidates, Table
 
 EXACT_BELOW = 20_000
 _BATCH = 5_000  # rows read at once while catching up
+_CACHE_KIB = 32_000  # holds the inner pages of a million views
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS property (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS space (version TEXT PRIMARY KEY, dim INTEGER NOT NULL);
@@ -49,7 +49,6 @@ CREATE INDEX IF NOT EXISTS view_version ON view (version);
 CREATE INDEX IF NOT EXISTS view_document ON view (document);
 CREATE TABLE IF NOT EXISTS thumbnail (seq INTEGER PRIMARY KEY, png BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS gone (n INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS field (version TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (version, name));
 """
 
 
@@ -74,6 +73,7 @@ class LocalVectorIndex:
         except Conflict:
             self._db.close()
             raise
+        self._facets: tuple[Position, dict[str, dict[str | float, int]]] | None = None
         self._table = Table(dim)
         self._sidecar = Sidecar(self.path, dim, version=version, identity=identity)
 
@@ -81,8 +81,9 @@ class LocalVectorIndex:
         db = self._db
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives loss of power too
-        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'field'").fetchone():
-            db.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+        db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'value'").fetchone():
+            db.executescript("BEGIN IMMEDIATE;" + _SCHEMA + values.SCHEMA + "COMMIT;")
         row = db.execute("SELECT dim FROM space WHERE version = ?", (self.version,)).fetchone()
         if row and row[0] != self.dim:
             raise Conflict(
@@ -113,8 +114,10 @@ class LocalVectorIndex:
             for document in documents:
                 self._insert(db, document)
         with self._transaction():
-            self._catch_up()
-        self._save_when_due()
+            self._open_graph_when_large()
+            if self._sidecar.active:  # else the next search follows
+                self._catch_up()
+        self._save_when_due(max(_BATCH, self._sidecar.size // 4))
 
     def _insert(self, db: sqlite3.Connection, document: Document) -> None:
         vectors, metadata = check_document(document, self.dim)
@@ -130,13 +133,15 @@ class LocalVectorIndex:
             ).lastrowid
             if document.thumbnails:
                 db.execute("INSERT INTO thumbnail VALUES (?, ?)", (seq, document.thumbnails[i]))
-        db.executemany("INSERT OR IGNORE INTO field VALUES (?, ?)", [(self.version, name) for name in metadata])
+        values.insert(db, self.version, number, metadata)
 
     def _remove(self, db: sqlite3.Connection, id: str, *, version: str | None = None) -> bool:
         space = self.version if version is None else version
-        row = db.execute("SELECT number FROM document WHERE version = ? AND id = ?", (space, id)).fetchone()
-        if row is None:
+        found = db.execute("SELECT number, metadata FROM document WHERE version = ? AND id = ?", (space, id)).fetchone()
+        if found is None:
             return False
+        row = found[:1]
+        values.remove(db, space, found[0], json.loads(found[1]))
         db.execute("DELETE FROM thumbnail WHERE seq IN (SELECT seq FROM view WHERE document = ?)", row)
         db.execute("INSERT INTO gone (seq) SELECT seq FROM view WHERE document = ?", row)
         db.execute("DELETE FROM view WHERE document = ?", row)
@@ -153,82 +158,81 @@ class LocalVectorIndex:
         check_query(k, min_score)
         queries = check_vectors(vectors, self.dim, "query")
         with self._transaction() as db:
-            allowed = self._allowed(db, where) if where else None
+            wanted = check_where(where)
+            # One more than are compared one by one, so that it shows whether there are more.
+            allowed = values.documents(db, self.version, wanted, self.exact_below + 1) if wanted else None
             self._catch_up()
+            best = None
             if self._sidecar.active and (allowed is None or len(allowed) > self.exact_below):
-                best = self._search_graph(db, queries, k, min_score, allowed)
-            else:
-                best = self._search_all(db, queries, allowed).top(k, min_score)
+                best = self._search_graph(db, queries, k, min_score, wanted)
+            if best is None:
+                best = self._search_all(db, queries, wanted, allowed).top(k, min_score)
             return in_order(self._matches(db, best), k, min_score)
 
-    def _allowed(self, db: sqlite3.Connection, where: Where) -> NDArray[np.int64]:
-        """Document numbers that pass the filter."""
-        known = {name for (name,) in db.execute("SELECT name FROM field WHERE version = ?", (self.version,))}
-        clauses, values = ["version = ?"], [self.version]
-        for name, wanted in check_where(where).items():
-            if name not in known:
-                raise InputRefused(
-                    f"filter '{name}'", f"no drawing has this field. {did_you_mean(name, known)}".strip()
-                )
-            condition, parameters = _condition(f'$."{name}"', wanted)
-            clauses.append(condition)
-            values += parameters
-        rows = db.execute(f"SELECT number FROM document WHERE {' AND '.join(clauses)}", values)
-        return np.fromiter((number for (number,) in rows), np.int64)
-
-    def _search_all(self, db: sqlite3.Connection, queries: Vectors, allowed: NDArray[np.int64] | None) -> Candidates:
-        if self._sidecar.active:  # the table is not kept then: read what passed the filter
-            table = self._stored(db, [] if allowed is None else allowed.tolist())
-        else:
-            table = self._table if allowed is None else self._table.of_documents(allowed)
-        return table.score(queries)
+    def _search_all(
+        self, db: sqlite3.Connection, queries: Vectors, wanted: Wanted, allowed: Sequence[int] | None
+    ) -> Candidates:
+        if not self._sidecar.active:
+            table = self._table if allowed is None else self._table.of_documents(np.array(allowed, np.int64))
+            return table.score(queries)
+        # The table is not kept beside a graph: read what passed the filter.
+        if allowed is not None and len(allowed) > self.exact_below:
+            allowed = values.documents(db, self.version, wanted)
+        return self._stored(db, allowed or [], "document").score(queries)
 
     def _search_graph(
-        self,
-        db: sqlite3.Connection,
-        queries: Vectors,
-        k: int | None,
-        min_score: float | None,
-        allowed: NDArray[np.int64] | None,
-    ) -> Candidates:
-        count = max(4 * (k or 0), 40)
-        column: Literal["seq", "siblings"] = "seq" if len(queries) == 1 else "siblings"
+        self, db: sqlite3.Connection, queries: Vectors, k: int | None, min_score: float | None, wanted: Wanted
+    ) -> Candidates | None:
+        """The graph names candidates, these are compared; None where it must name so many that it is no help."""
+        count = max(3 * (k or 0), 30)
         while True:
             keys, reach = self._sidecar.nearest(queries, count)
-            best = self._stored(db, keys, column, allowed).score(queries).top(k, min_score)
+            # For one vector the best view of a drawing is among the nearest; for several the others count too.
+            stored = self._stored(db, keys, "seq" if len(queries) == 1 else "siblings", wanted)
+            best = stored.score(queries).top(k, min_score)
             enough = k is not None and len(best.documents) >= k
             below = min_score is not None and reach < min_score - 0.01  # distances of bytes
             if enough or below or count >= self._sidecar.size:
                 return best
+            if wanted and count > self.exact_below:
+                return None
             count *= 4  # several views of one drawing, or the filter, took places
 
     def _stored(
         self,
         db: sqlite3.Connection,
-        values: Sequence[int],
-        column: Literal["seq", "siblings", "document"] = "document",
-        allowed: NDArray[np.int64] | None = None,
+        numbers: Sequence[int],
+        column: Literal["seq", "siblings", "document"],
+        wanted: Wanted | None = None,
     ) -> Table:
-        """Views read from the file: those of these numbers (`seq`; enough for one query vector, whose best view of a
-        document is among the nearest), these and the others of their documents (`siblings`), or all of these documents.
-        """
+        """Views read from the file: those of these numbers (`seq`), these and the others of their documents
+        (`siblings`), or all of these documents; only of documents that have the metadata wanted."""
         condition = {
             "seq": "seq IN (?)",
             "siblings": "document IN (SELECT document FROM view WHERE seq IN (?))",
             "document": "document IN (?)",
         }[column]
         rows: dict[int, tuple[int, int, bytes]] = {}
-        for part in _parts(values):
+        for part in _parts(numbers):
             these = condition.replace("?", ",".join("?" * len(part)))
             rows.update(
                 (row[0], row) for row in db.execute(f"SELECT seq, document, vector FROM view WHERE {these}", part)
             )
-        if allowed is not None:
-            passed = set(allowed.tolist())
+        if wanted:
+            passed = self._passed(db, {row[1] for row in rows.values()}, wanted)
             rows = {seq: row for seq, row in rows.items() if row[1] in passed}
         table = Table(self.dim)
         table.add(rows.values())
         return table
+
+    def _passed(self, db: sqlite3.Connection, documents: set[int], wanted: Wanted) -> set[int]:
+        passed = set()
+        for part in _parts(sorted(documents)):
+            marks = ",".join("?" * len(part))
+            for number, metadata in db.execute(f"SELECT number, metadata FROM document WHERE number IN ({marks})", part):
+                if passes(json.loads(metadata), wanted):
+                    passed.add(number)
+        return passed
 
     def _matches(self, db: sqlite3.Connection, best: Candidates) -> list[Match]:
         scores = {
@@ -276,20 +280,15 @@ class LocalVectorIndex:
 
     def facets(self) -> dict[str, dict[str | float, int]]:
         with self._transaction() as db:
-            rows = db.execute(
-                "SELECT key, value, count(*) AS n FROM document, json_each(metadata) WHERE version = ?"
-                " GROUP BY key, value ORDER BY key, n DESC, value",
-                (self.version,),
-            ).fetchall()
-        return {
-            name: {value: n for _, value, n in islice(values, MOST_VALUES)}
-            for name, values in groupby(rows, key=lambda row: row[0])
-        }
+            at = self._target()
+            if self._facets is None or self._facets[0] != at:
+                self._facets = at, values.facets(db, self.version)
+            return self._facets[1]
 
     def stats(self) -> dict[str, Any]:
         with self._transaction() as db:
             views = db.execute("SELECT count(*) FROM view WHERE version = ?", (self.version,)).fetchone()[0]
-            fields = db.execute("SELECT name FROM field WHERE version = ? ORDER BY name", (self.version,)).fetchall()
+            fields = values.fields(db, self.version)
             others = db.execute(
                 "SELECT version, count(*) FROM document WHERE version <> ? GROUP BY version", (self.version,)
             ).fetchall()
@@ -299,7 +298,7 @@ class LocalVectorIndex:
             "views": views,
             "dim": self.dim,
             "version": self.version,
-            "fields": [name for (name,) in fields],
+            "fields": fields,
             "other_versions": dict(others),
             "search": "hnsw" if self._sidecar.active else "exact",
             "bytes": self.path.stat().st_size,
@@ -323,35 +322,29 @@ class LocalVectorIndex:
                 ids = [id for (id,) in db.execute("SELECT id FROM document WHERE version = ?", (other,))]
                 for id in ids:
                     self._remove(db, id, version=other)
-                db.execute("DELETE FROM field WHERE version = ?", (other,))
                 db.execute("DELETE FROM space WHERE version = ?", (other,))
         for other in others:
             self._sidecar.of_version(other).unlink(missing_ok=True)
         return sorted(others)
 
     def save(self) -> None:
-        """Write the sidecar now, so that the next process need not catch up."""
-        with self._lock:
-            self._sidecar.save()
+        """Write the sidecar, unless the next process catches up sooner than it is written."""
+        self._save_when_due(self._sidecar.size // 500)
 
     def close(self) -> None:
         with self._lock:
-            self._sidecar.save()
+            self.save()
             self._db.close()
 
-    def _save_when_due(self) -> None:
-        # A save writes the whole graph: only after it has grown by a quarter.
-        if self._sidecar.unsaved > max(_BATCH, self._sidecar.size // 4):
-            self.save()
+    def _save_when_due(self, changes: int) -> None:
+        with self._lock:  # a save writes the whole graph
+            if self._sidecar.unsaved > changes:
+                self._sidecar.save()
 
     def _catch_up(self) -> None:
         """Follow the truth to the state this transaction sees. Called inside a transaction."""
+        self._open_graph_when_large()
         db, target = self._db, self._target()
-        if not self._sidecar.active:
-            views = db.execute("SELECT count(*) FROM view WHERE version = ?", (self.version,)).fetchone()[0]
-            if views > self.exact_below:
-                self._sidecar.open(target)
-                self._table = Table(self.dim)
         follower: Table | Sidecar = self._sidecar if self._sidecar.active else self._table
         at = follower.position
         if target.gone > at.gone:
@@ -368,29 +361,22 @@ class LocalVectorIndex:
             at = Position(rows[-1][0], target.gone)
         follower.position = target
 
+    def _open_graph_when_large(self) -> None:
+        if not self._sidecar.active:
+            count = "SELECT count(*) FROM view WHERE version = ?"
+            if self._db.execute(count, (self.version,)).fetchone()[0] > self.exact_below:
+                self._sidecar.open(self._target())
+                self._table = Table(self.dim)
+
     def _target(self) -> Position:
         last = dict(self._db.execute("SELECT name, seq FROM sqlite_sequence WHERE name IN ('view', 'gone')").fetchall())
         return Position(last.get("view", 0), last.get("gone", 0))
 
 
-def _condition(path: str, wanted: list[Any] | Range) -> tuple[str, list[Any]]:
-    """The SQL condition on a metadata value at a JSON path, and its parameters."""
-    if not isinstance(wanted, Range):
-        return f"json_extract(metadata, ?) IN ({','.join('?' * len(wanted))})", [path, *wanted]
-    kinds = "('text')" if wanted.is_text else "('integer', 'real')"
-    parameters: list[Any] = [path]
-    parts = [f"typeof(json_extract(metadata, ?)) IN {kinds}"]
-    for sign, end in ((">=", wanted.low), ("<=", wanted.high)):
-        if end is not None:
-            parts.append(f"json_extract(metadata, ?) {sign} ?")
-            parameters += [path, end]
-    return " AND ".join(parts), parameters
-
-
-def _parts(values: Sequence[int], size: int = 30_000) -> Iterator[Sequence[int]]:
+def _parts(numbers: Sequence[int], size: int = 30_000) -> Iterator[Sequence[int]]:
     """SQLite takes at most 32,766 parameters."""
-    for i in range(0, len(values), size):
-        yield values[i : i + size]
+    for i in range(0, len(numbers), size):
+        yield numbers[i : i + size]
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -210,12 +210,16 @@ class ShapeSearch:
             NotFound: nothing is indexed.
         """
         found, index = self.views(drawing, page, box), self.index
-        if not index.count():
-            raise NotFound("The shape index is empty. Fill it with `drawops index add FOLDER`.")
         vectors = self._vectors([view for _, view in found], index)
         wide = max(k, SHORTLIST) if rerank and k else k
         check_query(k, min_score)
-        matches = index.search(vectors, wide, min_score=min_score, where=where)
+        try:
+            matches = index.search(vectors, wide, min_score=min_score, where=where)
+        except InputRefused:  # of a field that no drawing has
+            _refuse_when_empty(index)
+            raise
+        if not matches:  # not before: counting a million takes longer than searching them
+            _refuse_when_empty(index)
         hits = []
         for match in self._reranked(vectors, matches, index)[:k] if rerank else matches:
             query = found[match.query_number][1]
@@ -305,6 +309,11 @@ class ShapeSearch:
         if self._index is not None:
             self._index.close()
             self._index = None
+
+
+def _refuse_when_empty(index: VectorIndex) -> None:
+    if not index.count():
+        raise NotFound("The shape index is empty. Fill it with `drawops index add FOLDER`.")
 
 
 def similar(
