@@ -115,6 +115,16 @@ class VectorIndexContract:
         with pytest.raises(InputRefused, match="famly.*Did you mean 'family'"):
             index.search(axis(1), where={"famly": "flange"})
 
+    def test_a_field_that_only_removed_documents_had_is_unknown_again(self, index: VectorIndex) -> None:
+        index.upsert([document("a", axis(1), family="flange", holes=2**70), document("b", axis(1))])
+        assert index.stats()["fields"] == ["family", "holes"]
+        assert [m.id for m in index.search(axis(1), where={"holes": {"from": 5}})] == ["a"]
+        index.upsert([document("a", axis(1), family="hub")])
+        assert index.stats()["fields"] == ["family"] and index.search(axis(1), where={"family": "flange"}) == []
+        index.delete(["a"])
+        with pytest.raises(InputRefused, match="no drawing has this field"):
+            index.search(axis(1), where={"family": "hub"})
+
     def test_an_upsert_replaces_the_whole_document(self, index: VectorIndex) -> None:
         index.upsert([document("a", np.stack([axis(1), axis(0, 1)]), rev="A")])
         index.upsert([document("a", axis(0, 0, 1), rev="B")])

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -154,6 +155,32 @@ def test_a_sidecar_that_does_not_fit_is_built_again(tmp_path: Path, damage: str)
         expected = 50 if damage == "foreign" else 200
         assert all(finds_itself(index, i) for i in range(expected))
         assert index._sidecar.size == expected
+
+
+def test_an_index_of_an_earlier_version_can_be_filtered(tmp_path: Path) -> None:
+    path = tmp_path / "shapes.db"
+    with closing(open_graph(path)) as index:
+        index.upsert(Document(f"d{i}", vector_of(i)[None], [{}], {"family": "ab"[i % 2]}) for i in range(20))
+        facets = index.facets()
+    with closing(sqlite3.connect(path)) as db:  # it had no table of values
+        db.executescript("DROP TABLE value; CREATE TABLE field (version TEXT, name TEXT);")
+    with closing(open_graph(path)) as index:
+        assert index.facets() == facets == {"family": {"a": 10, "b": 10}}
+        assert {m.id for m in index.search(vector_of(1), k=20, where={"family": "b"})} == {
+            f"d{i}" for i in range(1, 20, 2)
+        }
+
+
+def test_a_few_changes_do_not_write_a_large_graph_anew(tmp_path: Path) -> None:
+    path = tmp_path / "shapes.db"
+    with closing(filled(path, 1_200)) as index:
+        index.save()
+        written = index._sidecar.path.stat().st_mtime_ns
+        index.delete(["d1"])
+        index.upsert([Document("new", vector_of(5_000)[None], [{}])])
+    assert index._sidecar.path.stat().st_mtime_ns == written
+    with closing(open_graph(path)) as index:
+        assert index.search(vector_of(5_000), k=1)[0].id == "new" and not finds_itself(index, 1)
 
 
 def database_files(path: Path) -> list[Path]:

@@ -114,7 +114,8 @@ def index(
     n: Annotated[int, typer.Option("-n", help="How many vectors.")] = 100_000,
     dim: Annotated[int, typer.Option(help="Numbers in a vector.")] = 256,
     only: Annotated[
-        list[str] | None, typer.Option(help="Only this one: local, opensearch, usearch, faiss, hnswlib. May be repeated.")
+        list[str] | None,
+        typer.Option(help="Only this one: local, opensearch, usearch, faiss, hnswlib. May be repeated."),
     ] = None,
     queries: Annotated[int, typer.Option(help="How many searches are timed.")] = 500,
     seed: Annotated[int, typer.Option(help="Of the generated vectors.")] = 0,
@@ -271,3 +272,23 @@ def train(
                 f"  {full.cpu_s / f.cpu_s:.0f} × the CPU seconds of: {f.name} "
                 f"({full.cpu_ms_per_line / f.cpu_ms_per_line:.0f} × a line and epoch)"
             )
+
+
+@bench.command()
+def similar(
+    n: Annotated[int, typer.Option("-n", help="How many drawings are indexed.")] = 100_000,
+    requests: Annotated[int, typer.Option(help="How many searches are timed.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the generated drawings.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """How long a search with the picture of one view takes over HTTP, among many drawings."""
+    from drawops.serving.similar_benchmark import measure_similar
+
+    figures = measure_similar(n, requests=requests, seed=seed, say=say)
+    if as_json:
+        print_json(figures.to_dict())
+        return
+    print_table(
+        ("drawings", "requests", "p50 ms", "p90 ms", "p99 ms"),
+        [(figures.drawings, figures.requests, *(f"{v:.1f}" for v in (figures.p50_ms, figures.p90_ms, figures.p99_ms)))],
+    )

@@ -48,8 +48,7 @@ def check_where(where: Where | None) -> Wanted:
 def passes(metadata: Mapping[str, Any], wanted: Wanted) -> bool:
     """Whether a document with this metadata is among those wanted."""
     return all(
-        name in metadata
-        and (values.holds(metadata[name]) if isinstance(values, Range) else metadata[name] in values)
+        name in metadata and (values.holds(metadata[name]) if isinstance(values, Range) else metadata[name] in values)
         for name, values in wanted.items()
     )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from drawops.errors import Conflict
 from drawops.similarity import local_metadata as values
@@ -133,6 +133,7 @@ class LocalVectorIndex:
             ).lastrowid
             if document.thumbnails:
                 db.execute("INSERT INTO thumbnail VALUES (?, ?)", (seq, document.thumbnails[i]))
+        assert number is not None
         values.insert(db, self.version, number, metadata)
 
     def _remove(self, db: sqlite3.Connection, id: str, *, version: str | None = None) -> bool:
@@ -229,7 +230,9 @@ class LocalVectorIndex:
         passed = set()
         for part in _parts(sorted(documents)):
             marks = ",".join("?" * len(part))
-            for number, metadata in db.execute(f"SELECT number, metadata FROM document WHERE number IN ({marks})", part):
+            for number, metadata in db.execute(
+                f"SELECT number, metadata FROM document WHERE number IN ({marks})", part
+            ):
                 if passes(json.loads(metadata), wanted):
                     passed.add(number)
         return passed

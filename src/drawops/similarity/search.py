@@ -169,7 +169,7 @@ class ShapeSearch:
                 for view in isolate(page):
                     views.append({"page": page.index, "box": list(view.box), LAYOUT: signature(figure(view))})
                     shapes.append(view)
-                    thumbnails.append(_thumbnail(page.image, view))
+                    thumbnails.append(thumbnail(_cut(page.image, view)))
         if not shapes:
             raise InputRefused(file.name, "no shape was found on it: is the sheet blank?")
         index = self.index
@@ -220,12 +220,13 @@ class ShapeSearch:
             raise
         if not matches:  # not before: counting a million takes longer than searching them
             _refuse_when_empty(index)
+        layouts = [signature(figure(view)) for _, view in found]
         hits = []
         for match in self._reranked(vectors, matches, index)[:k] if rerank else matches:
             query = found[match.query_number][1]
             shown = {name: value for name, value in match.view.items() if name != LAYOUT}
             shown |= {"number": match.view_number, "query_box": list(query.box)}
-            mirrored = is_mirrored(signature(figure(query)), match.view[LAYOUT]) if LAYOUT in match.view else None
+            mirrored = is_mirrored(layouts[match.query_number], match.view[LAYOUT]) if LAYOUT in match.view else None
             hits.append(Hit(match.id, match.score, shown, match.metadata, mirrored, match.thumbnail))
         return hits
 
@@ -356,14 +357,18 @@ def _isolated(page: Page | Image, box: Box | None) -> list[View]:
     return [replace(v, box=(v.box[0] + x0, v.box[1] + y0, v.box[2] + x0, v.box[3] + y0)) for v in crop]
 
 
-def _thumbnail(image: Image, view: View) -> bytes:
-    """The view as it is drawn, at most 160 pixels wide and high, PNG."""
+def _cut(image: Image, view: View) -> Image:
+    """The view as it is drawn, with a margin."""
     x0, y0, x1, y1 = view.box
     pad = max(4, round(0.03 * max(x1 - x0, y1 - y0)))
-    crop = image[max(0, y0 - pad) : y1 + pad, max(0, x0 - pad) : x1 + pad]
-    scale = min(1.0, _THUMBNAIL_SIDE / max(crop.shape[:2]))
-    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
-    small = cv2.resize(np.ascontiguousarray(crop), size, interpolation=cv2.INTER_AREA)
+    return image[max(0, y0 - pad) : y1 + pad, max(0, x0 - pad) : x1 + pad]
+
+
+def thumbnail(picture: Image) -> bytes:
+    """At most 160 pixels wide and high, PNG."""
+    scale = min(1.0, _THUMBNAIL_SIDE / max(picture.shape[:2]))
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    small = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA)
     ok, png = cv2.imencode(".png", cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
     if not ok:
         raise InputRefused("thumbnail", f"could not be written as PNG ({small.shape})")
