@@ -1,5 +1,6 @@
 """Similar parts as a person finds them, in a real Chromium."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,3 +108,26 @@ def test_a_view_is_chosen_with_the_keyboard_alone(results) -> None:
     after(results, lambda: buttons[1].send_keys(Keys.ENTER))
     chosen = results.find_element(By.CSS_SELECTOR, "nav.views a.chosen")
     assert chosen.text == "View 1" and hits(results)
+
+
+def test_the_threshold_is_moved_with_the_keyboard_which_stays_on_it(results) -> None:
+    slider = results.find_element(By.ID, "min_score")
+    after(results, lambda: slider.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT))
+    assert results.find_element(By.ID, "shown").text == "0.53"
+    assert results.switch_to.active_element.get_attribute("id") == "min_score"
+
+
+def test_a_drawing_dropped_on_the_page_is_searched_with(browser, url: str, drawings: Path) -> None:
+    browser.get(f"{url}/shapes?lang=zh")
+    file = sorted(drawings.glob("*.pdf"))[1]
+    browser.execute_script(
+        """
+        const bytes = Uint8Array.from(atob(arguments[0]), c => c.charCodeAt(0)), dropped = new DataTransfer();
+        dropped.items.add(new File([bytes], arguments[1], {type: "application/pdf"}));
+        document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: dropped, bubbles: true, cancelable: true}));
+        """,
+        base64.b64encode(file.read_bytes()).decode(),
+        "图纸 1.pdf",
+    )
+    wait(browser)
+    assert hits(browser)[0] == file.name and "个零件" in browser.find_element(By.ID, "count").text

@@ -88,6 +88,20 @@ def test_threshold_choice_and_dates_narrow_the_answer(client: TestClient, tmp_pa
     assert 'value="2021-01-01"' in dated, "the form keeps what was chosen"
 
 
+def test_a_field_of_many_values_is_typed_and_dates_have_a_calendar(tmp_path: Path) -> None:
+    from drawops.serving.shape_pages import Asked, _choices, _ranges
+
+    facets = {
+        "material": {f"材料 {i}": 5 for i in range(90)},
+        "plant": {"苏州": 300, "Köln": 150},
+        "title": {f"part {i}": 1 for i in range(100)},
+        "date": {"2024-01-01": 3, "2025-02-28": 9},
+    }
+    chosen = {c["field"]: c["long"] for c in _choices(facets, Asked({"is.plant": "苏州"}))}
+    assert chosen == {"material": True, "plant": False}
+    assert [(r["field"], r["whole"]) for r in _ranges(facets, Asked({}))] == [("date", True)]
+
+
 def test_a_hit_opens_its_drawing_and_leads_to_parts_like_it(client: TestClient, tmp_path: Path) -> None:
     html = client.get(search(client, part(2), tmp_path)).text
     link = re.findall(r'class="hit" title="板2.png" href="([^"]+)"', html)[0].replace("&amp;", "&")
@@ -112,6 +126,8 @@ def test_what_cannot_be_searched_is_said_on_the_page(client: TestClient, tmp_pat
     assert "板9.png" in client.get("/shapes/drawing?id=板9.png").text
     wrong = client.get(search(client, part(0), tmp_path) + "&box=1,2")
     assert wrong.status_code == 422 and "x0,y0,x1,y1" in wrong.text
+    word = client.get(search(client, part(0), tmp_path) + "&min_score=high")
+    assert word.status_code == 422 and "must be a number between 0 and 1" in word.text
     unknown = client.get(search(client, part(0), tmp_path) + "&is.famly=angle")
     assert unknown.status_code == 422 and "Did you mean &#39;family&#39;?" in unknown.text
 

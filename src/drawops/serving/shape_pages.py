@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from drawops.drawings import open_drawing
 from drawops.drawings.model import Page
-from drawops.errors import DrawopsError
+from drawops.errors import DrawopsError, InputRefused
 from drawops.evaluation.report_data import picture
 from drawops.serving.page_texts import SHAPE_TEXTS
 from drawops.serving.shapes import indexed_file, shape_search
@@ -26,7 +26,7 @@ from drawops.similarity.shape import Box, parse_box
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _OWN_FIELDS = {"file", "path", "sha256", "pages", "name", "number"}  # of one drawing: nothing to narrow by
-_MOST_OPTIONS = 60
+_MOST_OPTIONS = 40
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def add_shape_pages(app: FastAPI, settings: Settings) -> None:
     def drawing(request: Request) -> HTMLResponse:
         asked = Asked(dict(request.query_params))
         try:
-            page, pages = _open(str(indexed_file(settings, asked.get("id"))), _number(asked.get("page")))
+            page, pages = _open(indexed_file(settings, asked.get("id")), _number(asked.get("page")))
             document = shape_search(settings).index.get(asked.get("id"))
         except DrawopsError as exc:
             return _page(request, asked, template="drawing.html.j2", status=404, error=str(exc))
@@ -111,7 +111,7 @@ def _search(
     hits = search.search(
         page,
         _number(asked.get("k")) or 20,
-        float(asked.get("min_score") or 0),
+        _score(asked.get("min_score")),
         _typed(asked.where, facets),
         box=parse_box(asked.get("box")),
         rerank=asked.get("rerank") == "1",
@@ -139,13 +139,17 @@ def _quietly_parsed(text: str) -> Box | None:
 
 def _asked_page(settings: Settings, kept: KeptDrawings, asked: Asked) -> tuple[Page, int]:
     path = kept.find(asked.get("q")) if asked.get("q") else indexed_file(settings, asked.get("id"))
-    return _open(str(path), _number(asked.get("page")))
+    return _open(path, _number(asked.get("page")))
+
+
+def _open(path: Path, number: int) -> tuple[Page, int]:
+    """The page, and how many there are."""
+    return _opened(path, path.stat().st_mtime_ns, number)
 
 
 @lru_cache(maxsize=4)  # a search is narrowed step by step
-def _open(path: str, number: int) -> tuple[Page, int]:
-    """The page, and how many there are."""
-    with open_drawing(Path(path)) as drawing:
+def _opened(path: Path, changed: int, number: int) -> tuple[Page, int]:
+    with open_drawing(path) as drawing:
         return drawing.page(number), drawing.page_count
 
 
@@ -155,20 +159,18 @@ def _sheet(page: Page, pages: int) -> dict[str, Any]:
 
 
 def _choices(facets: dict[str, dict[str | float, int]], asked: Asked) -> list[dict[str, Any]]:
-    """Fields with a handful of values that drawings share: one of them can be chosen."""
+    """Fields whose values drawings share: one of them can be chosen, of a long list by typing its beginning."""
     return [
-        {"field": name, "options": values, "chosen": asked.get(f"is.{name}")}
+        {"field": name, "options": values, "long": len(values) > _MOST_OPTIONS, "chosen": asked.get(f"is.{name}")}
         for name, values in facets.items()
-        if name not in _OWN_FIELDS
-        and 1 < len(values) <= min(_MOST_OPTIONS, sum(values.values()) / 2)
-        and not _are_dates(values)
+        if name not in _OWN_FIELDS and 1 < len(values) <= sum(values.values()) / 2 and not _are_dates(values)
     ]
 
 
 def _ranges(facets: dict[str, dict[str | float, int]], asked: Asked) -> list[dict[str, Any]]:
     """Fields of dates: a first and a last can be given."""
     return [
-        {"field": name, "low": min(values), "high": max(values)}
+        {"field": name, "low": min(values), "high": max(values), "whole": all(len(str(v)) == 10 for v in values)}
         | {end: asked.get(f"{end}.{name}") for end in ("from", "to")}
         for name, values in facets.items()
         if name not in _OWN_FIELDS and _are_dates(values)
@@ -189,6 +191,13 @@ def _typed(where: dict[str, Any], facets: dict[str, dict[str | float, int]]) -> 
 
 def _number(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 9 else 0
+
+
+def _score(text: str) -> float:
+    try:
+        return float(text or 0)
+    except ValueError as exc:
+        raise InputRefused(f"min_score={text}", "must be a number between 0 and 1") from exc
 
 
 @lru_cache(maxsize=1)

@@ -209,10 +209,10 @@ class ShapeSearch:
             InputRefused: no shape in it, or see `VectorIndex.search`.
             NotFound: nothing is indexed.
         """
+        check_query(k, min_score)
         found, index = self.views(drawing, page, box), self.index
         vectors = self._vectors([view for _, view in found], index)
         wide = max(k, SHORTLIST) if rerank and k else k
-        check_query(k, min_score)
         try:
             matches = index.search(vectors, wide, min_score=min_score, where=where)
         except InputRefused:  # of a field that no drawing has
