@@ -113,7 +113,8 @@ def test_a_hit_opens_its_drawing_and_leads_to_parts_like_it(client: TestClient, 
 
 
 def test_the_page_speaks_chinese_when_asked(client: TestClient) -> None:
-    assert "查找相似零件" in client.get("/shapes", headers={"accept-language": "zh-CN,zh"}).text
+    html = client.get("/shapes", headers={"accept-language": "zh-CN,zh"}).text
+    assert "查找相似零件" in html and "4 张图纸已入库" in html
     assert "Find similar parts" in client.get("/shapes?lang=en", headers={"accept-language": "zh-CN"}).text
 
 

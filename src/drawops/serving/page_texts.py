@@ -1,6 +1,8 @@
 """What the server-made pages say, in English and Chinese."""
 
-SHAPE_TEXTS = {
+from typing import Any
+
+SHAPE_TEXTS: dict[str, dict[str, Any]] = {
     "en": {
         "title": "Similar parts",
         "home": "Read a drawing",
@@ -13,10 +15,6 @@ SHAPE_TEXTS = {
         "whole": "Whole sheet",
         "view": "View",
         "box": "Part of the sheet, in pixels",
-        "left": "left",
-        "top": "top",
-        "right": "right",
-        "bottom": "bottom",
         "page": "Page",
         "drag": "Choose a view, or draw a box around one.",
         "threshold": "Score at least",
@@ -29,11 +27,13 @@ SHAPE_TEXTS = {
         "none": "Nothing scores that high. Lower the threshold or widen the filters.",
         "mirrored": "mirrored",
         "mirrored_why": "Rather the mirror image of the view asked with",
-        "open": "Open the drawing",
         "like_this": "Find parts like this one",
-        "back": "Back to the search",
         "filters": "Narrow down",
-        "empty": "Drop a drawing here, or choose one.",
+        "empty": "Drop a drawing anywhere on this page, or choose one above.",
+        "indexed": "drawings are indexed.",
+        "fill": "Add more with",
+        "new": "New search",
+        "fields": {},
     },
     "zh": {
         "title": "相似零件",
@@ -47,10 +47,6 @@ SHAPE_TEXTS = {
         "whole": "整张图纸",
         "view": "视图",
         "box": "图纸的一部分（像素）",
-        "left": "左",
-        "top": "上",
-        "right": "右",
-        "bottom": "下",
         "page": "页",
         "drag": "点选一个视图，或用鼠标框选。",
         "threshold": "最低分数",
@@ -63,10 +59,26 @@ SHAPE_TEXTS = {
         "none": "没有达到该分数的零件。请降低分数或放宽筛选条件。",
         "mirrored": "镜像",
         "mirrored_why": "更像检索视图的镜像",
-        "open": "打开图纸",
         "like_this": "查找与此相似的零件",
-        "back": "返回检索",
         "filters": "筛选",
-        "empty": "把图纸拖到这里，或选择文件。",
+        "empty": "把图纸拖到本页任意位置，或在上方选择文件。",
+        "indexed": "张图纸已入库。",
+        "fill": "添加图纸：",
+        "new": "新的检索",
+        "fields": {
+            "family": "零件族",
+            "material": "材料",
+            "plant": "工厂",
+            "date": "日期",
+            "name": "名称",
+            "number": "图号",
+            "revision": "版次",
+            "scale": "比例",
+            "language": "语言",
+            "weight_kg": "重量 (kg)",
+            "file": "文件",
+            "path": "路径",
+            "pages": "页数",
+        },
     },
 }

@@ -26,6 +26,7 @@ from drawops.similarity.shape import Box, parse_box
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _OWN_FIELDS = {"file", "path", "sha256", "pages", "name", "number"}  # of one drawing: nothing to narrow by
+_FIRST_FIELDS = {"family", "material", "plant"}
 _MOST_OPTIONS = 40
 
 
@@ -106,7 +107,7 @@ def _search(
     """What the page shows of a search: the sheet with its views, what it can be narrowed by, the hits."""
     narrow = {"choices": _choices(facets, asked), "ranges": _ranges(facets, asked)}
     if not (asked.get("q") or asked.get("id")):
-        return narrow
+        return narrow | {"indexed": shape_search(settings).index.count()}
     search, (page, _) = shape_search(settings), _asked_page(settings, kept, asked)
     hits = search.search(
         page,
@@ -162,8 +163,11 @@ def _choices(facets: dict[str, dict[str | float, int]], asked: Asked) -> list[di
     """Fields whose values drawings share: one of them can be chosen, of a long list by typing its beginning."""
     return [
         {"field": name, "options": values, "long": len(values) > _MOST_OPTIONS, "chosen": asked.get(f"is.{name}")}
-        for name, values in facets.items()
-        if name not in _OWN_FIELDS and 1 < len(values) <= sum(values.values()) / 2 and not _are_dates(values)
+        for name, values in sorted(facets.items(), key=lambda f: f[0] not in _FIRST_FIELDS)
+        if name not in _OWN_FIELDS
+        and len(values) > 1
+        and (name in _FIRST_FIELDS or len(values) <= sum(values.values()) / 2)
+        and not _are_dates(values)
     ]
 
 
@@ -228,6 +232,7 @@ def _page(
         "hits": None,
         "choices": [],
         "ranges": [],
+        "indexed": 0,
     }
     text = SHAPE_TEXTS[language]
     html = (
