@@ -75,6 +75,15 @@ def test_duplicates_are_grouped_and_the_weakest_link_named(tmp_path: Path) -> No
         assert find_duplicates(index, min_score=0.9999)[0].drawings == ["c.png", "法兰.dxf"]
 
 
+def test_duplicates_are_looked_for_among_the_drawings_asked_for(tmp_path: Path) -> None:
+    part = unit(np.random.default_rng(4).normal(size=DIM))
+    with closing(filled(tmp_path, {"a": part, "b": part}, plant="苏州")) as index:
+        index.upsert([Document("c", part[None], [{}], {"plant": "Köln"})])
+        assert [g.drawings for g in find_duplicates(index)] == [["a", "b", "c"]]
+        assert [g.drawings for g in find_duplicates(index, where={"plant": "苏州"})] == [["a", "b"]]
+        assert find_duplicates(index, where={"plant": "Köln"}) == []
+
+
 def test_one_common_view_makes_no_duplicate(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     disc, plate, cone = unit(rng.normal(size=(3, DIM)))

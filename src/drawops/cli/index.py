@@ -112,6 +112,9 @@ def duplicates(
     min_score: Annotated[
         float, typer.Option(help="From which score on two drawings show the same part; 1 is the same shape.")
     ] = 0.98,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only drawings with this metadata, as in `search`. May be repeated.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Groups of drawings that show the same part."""
@@ -119,7 +122,7 @@ def duplicates(
 
     shapes = ShapeSearch(reading_settings())
     try:
-        groups = shapes.duplicates(min_score)
+        groups = shapes.duplicates(min_score, parse_where(where or []))
     finally:
         shapes.close()
     if as_json:

@@ -185,7 +185,7 @@ class LocalVectorIndex:
         self, db: sqlite3.Connection, queries: Vectors, k: int | None, min_score: float | None, wanted: Wanted
     ) -> Candidates | None:
         """The graph names candidates, these are compared; None where it must name so many that it is no help."""
-        count = max(3 * (k or 0), 30)
+        count = max(2 * (k or 0), 20)  # bytes order near neighbours wrongly
         while True:
             keys, reach = self._sidecar.nearest(queries, count)
             # For one vector the best view of a drawing is among the nearest; for several the others count too.

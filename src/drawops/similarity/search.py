@@ -323,14 +323,17 @@ def similar(
     *,
     min_score: float | None = None,
     where: Where | None = None,
+    page: int | None = None,
+    box: Box | None = None,
     rerank: bool = False,
 ) -> list[Hit]:
-    """The `k` indexed drawings most similar in shape to a drawing file or a picture (H, W, 3), best first."""
+    """The `k` indexed drawings most similar in shape to a drawing file or a picture (H, W, 3), best first. See
+    `ShapeSearch.search`."""
     from drawops.settings import load_settings
 
     search = ShapeSearch(load_settings())
     try:
-        return search.search(path, k, min_score, where, rerank=rerank)
+        return search.search(path, k, min_score, where, page=page, box=box, rerank=rerank)
     finally:
         search.close()
 

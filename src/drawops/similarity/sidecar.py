@@ -92,7 +92,7 @@ class Sidecar:
     def _empty(self) -> Any:
         from usearch.index import Index
 
-        return Index(ndim=self.dim, metric="cos", dtype="i8", connectivity=16, expansion_add=96, expansion_search=128)
+        return Index(ndim=self.dim, metric="cos", dtype="i8", connectivity=16, expansion_add=96, expansion_search=96)
 
     def add(self, rows: Sequence[tuple[int, int, bytes]]) -> None:
         keys = np.array([row[0] for row in rows], np.uint64)
@@ -117,7 +117,7 @@ class Sidecar:
         reach = 0.0
         for query in queries:
             matches = self._graph.search(query, count)
-            keys.update(int(key) for key in matches.keys)
+            keys.update(matches.keys.tolist())
             if len(matches.keys):
                 reach = max(reach, 1 - float(matches.distances[-1]) / 2)
         return sorted(keys), reach
