@@ -289,6 +289,12 @@ def similar(
         print_json(figures.to_dict())
         return
     print_table(
-        ("drawings", "requests", "p50 ms", "p90 ms", "p99 ms"),
-        [(figures.drawings, figures.requests, *(f"{v:.1f}" for v in (figures.p50_ms, figures.p90_ms, figures.p99_ms)))],
+        ("drawings", "requests", "p50 ms", "p90 ms", "p99 ms", "server CPU ms"),
+        [
+            (
+                figures.drawings,
+                figures.requests,
+                *(f"{v:.1f}" for v in (figures.p50_ms, figures.p90_ms, figures.p99_ms, figures.cpu_ms)),
+            )
+        ],
     )

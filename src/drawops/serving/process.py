@@ -56,7 +56,8 @@ def _wait_until_ready(settings: Settings, process: "subprocess.Popen[bytes]", lo
     reason = ""
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise Unavailable(f"The server ended with exit code {process.returncode}. Its log: {log}")
+            said = (log.read_text(errors="replace").strip().splitlines() or [""])[-1]
+            raise Unavailable(f"The server ended with exit code {process.returncode}: {said} Its log: {log}")
         try:
             if url := url_of(settings, process.pid):
                 call("GET", f"{url}/readyz", timeout_s=5)
