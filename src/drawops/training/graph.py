@@ -194,7 +194,7 @@ def _resize(attributes: Attributes, x: Any, roi: Any = None, scales: Any = None,
     nearest = attributes.get("mode", b"nearest") == b"nearest"
     mode: Literal["nearest", "bilinear"] = "nearest" if nearest else "bilinear"
     if scales is not None and scales.size:
-        factors = [float(value) for value in scales.reshape(-1).tolist()[2:]]
+        factors: list[Any] = [float(value) for value in scales.reshape(-1).tolist()[2:]]
         if nearest and all(factor.is_integer() for factor in factors):
             # Repeated, not interpolated: paddle's oneDNN runner can't read the factors of an exported network.
             for axis, factor in zip((2, 3), factors, strict=True):
