@@ -13,11 +13,11 @@ import pytest
 
 from drawops.drawings.synth.lines import drawing_lines, general_lines
 from drawops.errors import InputRefused, SettingsError
-from drawops.ocr.model_files import base_recogniser
+from drawops.ocr.model_files import base_recogniser, load_onnx, tensors_of
 from drawops.ocr.recogniser import Recogniser
 from drawops.training import Progress, TrainConfig
 from drawops.training.dictionary import grow_head, new_characters
-from drawops.training.line_set import Line, epoch_batches, load_lines
+from drawops.training.line_set import Line, epoch_batches, load_image, load_lines
 
 
 def build_line_set(folder: Path, *, new: int = 24, old: int = 8, val: int = 6) -> Path:
@@ -187,6 +187,33 @@ def test_the_subset_softmax_is_the_full_softmax(line_set: Path, tmp_path: Path):
     assert float(task.losses(list(range(len(lines)))).mean()) == pytest.approx(expected, rel=1e-4)
     for row in range(len(lines)):
         np.testing.assert_array_equal(task.classes(row), logits[row, : frames[row]].argmax(axis=1))
+
+
+def test_the_loss_through_the_neck_is_nearly_that_over_all_classes(line_set: Path, tmp_path: Path):
+    """Near classes enter exactly and a sample stands for the far ones."""
+    import paddle
+
+    from drawops.training.features import FeatureCache
+    from drawops.training.tasks import HeadRows, NeckTask, ctc_loss
+
+    recogniser = Recogniser(base_recogniser(), threads=1)
+    lines = load_lines(line_set)[20:30]
+    weight, bias = recogniser.head()
+    class_of = {c: i + 1 for i, c in enumerate(recogniser.charset)}
+    labels = [[class_of[c] for c in line.text if c in class_of] for line in lines]
+    cache = FeatureCache(tmp_path, recogniser, "neck")
+    frames = cache.fill([line.path for line in lines])
+    head = HeadRows(recogniser.names, weight, bias, labels, sorted({0}.union(*labels[:4])))
+    task = NeckTask(cache, frames, recogniser.path, recogniser.names, head, pace=0.1)
+
+    losses = []
+    for line, label in zip(lines, labels, strict=True):
+        logits = recogniser.features([load_image(line.path)])[0] @ weight + bias
+        losses.append(float(ctc_loss(paddle.to_tensor(logits[None]), [label], [len(logits)])))
+        np.testing.assert_array_equal(task.classes(len(losses) - 1), logits.argmax(axis=1))
+    loss = task.backward(list(range(len(lines))), np.random.default_rng(0))
+    assert loss == pytest.approx(np.mean(losses), rel=1e-2)
+    assert all(parameter.grad is not None for parameter in task.parameters)
 
 
 class _Scripted:
@@ -484,6 +511,17 @@ def test_a_new_symbol_is_learnt_and_the_files_read_it(line_set: Path, tmp_path: 
     row = trained.charset.index("龍") + 1
     np.testing.assert_array_equal(weight[:, row], old_weight[:, row])
     assert bias[row] == old_bias[row]
+
+
+@pytest.mark.slow
+def test_the_neck_is_trained_with_the_head_and_all_files_read_alike(line_set: Path, tmp_path: Path):
+    from drawops.training import train
+
+    config = TrainConfig(layers="neck", epochs=2, batch_size=16)
+    train(line_set, base_recogniser(), tmp_path / "model", config)  # it checks that ONNX and Paddle files agree
+    before, after = (tensors_of(load_onnx(path)) for path in (base_recogniser(), tmp_path / "model/inference.onnx"))
+    assert np.abs(after["linear_0.w_0"] - before["linear_0.w_0"]).max() > 0, "in the neck"
+    np.testing.assert_array_equal(after["conv2d_122.w_0"], before["conv2d_122.w_0"], "in the backbone")
 
 
 _CHILD = """

@@ -298,3 +298,51 @@ def similar(
             )
         ],
     )
+
+
+@bench.command()
+def lines(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="PDF or DXF drawings that know their own text; without it lines are generated."),
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="A model, as `read` takes it; can be given again.")] = None,
+    scans: Annotated[int, typer.Option(min=0, help="Bad scans of each page beside the page as it is.")] = 2,
+    number: Annotated[int, typer.Option("-n", min=1, help="How many lines of each kind are generated.")] = 500,
+    seed: Annotated[int, typer.Option(help="Of the scans, or of the generated lines.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """How well models read lines cut out as the Reader cuts them: of drawings, whose own text is the truth, or generated."""
+    from dataclasses import asdict
+
+    from drawops.errors import InputRefused
+    from drawops.evaluation.drawn_lines import drawn_lines, generated_lines, score
+    from drawops.ocr import Detector, base_detector
+    from drawops.reading import open_model
+
+    settings = writing_settings()
+    if folder:
+        detector = Detector(base_detector(), threads=settings.threads)
+        kinds = {folder.name: list(drawn_lines(folder, detector, scans=scans, seed=seed))}
+    else:
+        kinds = generated_lines(number, seed)
+    if not any(kinds.values()):
+        raise InputRefused(str(folder), "no line of vector text was found in its drawings. Give PDF or DXF drawings.")
+    readers = [open_model(name, settings) for name in model or ["base", "champion"]]
+    scores = [
+        (kind, score(label, reader.recogniser, found)) for kind, found in kinds.items() for label, reader in readers
+    ]
+    if as_json:
+        print_json([{"kind": kind, **asdict(s)} for kind, s in scores])
+        return
+    print_table(
+        ("lines", "model", "how many", "exact %", "CER %", "dimensions", "exact %"),
+        (
+            (kind, s.model, s.lines, *_percent(s.exact, s.cer), s.dimensions, *_percent(s.dimensions_exact))
+            for kind, s in scores
+        ),
+    )
+
+
+def _percent(*shares: float) -> list[str]:
+    return [f"{100 * share:.2f}" for share in shares]

@@ -14,13 +14,20 @@ import cv2
 import numpy as np
 
 from drawops.datasets.text import normalise
+from drawops.dimensions import parse_dimension
 from drawops.drawings import find_files, open_drawing
 from drawops.drawings.model import Image, Page, TextLine
+from drawops.drawings.symbols import PARTIAL
+from drawops.drawings.synth.lines import drawing_lines, general_lines
+from drawops.drawings.synth.surroundings import placed_lines
+from drawops.drawings.synth.texts import rare_text
 from drawops.drawings.synth.writers.scan import scan
 from drawops.errors import DrawopsError
+from drawops.evaluation.text import cer, exact_match
 from drawops.ocr.boxes import Box, box_of_quad, overlap
 from drawops.ocr.detector import Detector
 from drawops.ocr.fitting import fit
+from drawops.ocr.recogniser import Recogniser
 
 SCALES = (1.0, 0.75, 0.6)  # of the rendered page: 200, 150 and 120 dpi
 
@@ -36,8 +43,52 @@ class DrawnLine:
     scan: int
 
 
+@dataclass(frozen=True)
+class DrawnScore:
+    """How a model reads lines: exact match and CER, spaces aside, of all lines and of those that are dimensions."""
+
+    model: str
+    lines: int
+    exact: float
+    cer: float
+    dimensions: int
+    dimensions_exact: float
+    misread: tuple[tuple[str, str], ...]
+    """(what stands there, what is read)"""
+
+
+def score(model: str, recogniser: Recogniser, lines: Sequence[DrawnLine]) -> DrawnScore:
+    truth = [line.text.replace(" ", "") for line in lines]
+    read = [normalise(r.text).replace(" ", "") for r in recogniser.read([line.image for line in lines])]
+    measures = [i for i, text in enumerate(truth) if parse_dimension(text)]
+    return DrawnScore(
+        model,
+        len(lines),
+        exact_match(truth, read),
+        cer(truth, read),
+        len(measures),
+        exact_match([truth[i] for i in measures], [read[i] for i in measures]) if measures else 0.0,
+        tuple((a, b) for a, b in zip(truth, read, strict=True) if a != b),
+    )
+
+
+def generated_lines(n: int, seed: int) -> dict[str, list[DrawnLine]]:
+    """`n` generated lines of each kind in fonts that nothing is trained on, by kind; those among what surrounds them on
+    a drawing cut out as the Reader cuts."""
+    placed = ((fit(x.image, box_of_quad(x.quad)).crop, x.text) for x in placed_lines(n, seed=seed, fonts="held_out"))
+    drawing = ((x.image, x.text) for x in drawing_lines(n, seed=seed, fonts="held_out"))
+    general = ((x.image, x.text) for x in general_lines(n, seed=seed, fonts="held_out"))
+    rare = ((x.image, x.text) for x in general_lines(n, seed=seed, fonts="held_out", text=rare_text))
+    kinds = {"drawing": drawing, "drawing, in place": placed, "general": general, "seldom Chinese": rare}
+    return {
+        kind: [DrawnLine(image, normalise(text), "", 0, 0) for image, text in found] for kind, found in kinds.items()
+    }
+
+
 def drawn_lines(folder: Path, detector: Detector, *, scans: int = 2, seed: int = 0) -> Iterator[DrawnLine]:
     """Every line of the vector text of the drawings in `folder` that the detector finds whole, as it finds it.
+
+    Lines beside which the picture shows a symbol that the text lacks are left out, and so is a file that can't be read.
 
     Args:
         scans: how many bad scans of each page are read beside the page as it is. seed: of the scans.
@@ -74,7 +125,7 @@ def _found(image: Image, truth: Sequence[TextLine], detector: Detector) -> Itera
     for line, box in zip(truth, boxes, strict=True):
         text = normalise(line.text)
         near = [f for f in found if _holds(f, box) or _holds(box, f)]
-        if not text or "\n" in line.text or len(near) != 1:
+        if not text or "\n" in line.text or line.kind == PARTIAL or len(near) != 1:
             continue
         fitted = fit(image, _turned_to(near[0], box.angle))
         shared = overlap(fitted.box, box)

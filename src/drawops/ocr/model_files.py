@@ -132,7 +132,10 @@ def part_of(model: Any, start: str, end: str) -> Any:
     nodes = [node for number, node in enumerate(model.graph.node) if number in kept]
     used = {name for node in nodes for name in node.input}
     stored = [tensor for tensor in model.graph.initializer if tensor.name in used]
-    first, last = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (start, end))
+    known = {value.name: value for value in model.graph.input}  # OpenVINO wants to know the input's rank
+    first, last = (
+        known.get(name) or helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (start, end)
+    )
     part = helper.make_model(helper.make_graph(nodes, "part", [first], [last], stored))
     part.ir_version = model.ir_version
     del part.opset_import[:]

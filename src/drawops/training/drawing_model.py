@@ -33,15 +33,17 @@ VALIDATION = 50  # one in so many drawing lines
 class Recipe:
     """What the model is made from: numbers of generated lines of each kind, and how it is trained."""
 
-    placed: int = 6000
+    placed: int = 4000
     """Lines among what surrounds them on a drawing, cut out as the Reader cuts."""
-    plain: int = 3000
+    plain: int = 1500
     """Lines of drawings by themselves, as `drawops train` generates them."""
-    general: int = 8000
-    rare: int = 1000
+    general: int = 4500
+    rare: int = 500
     """Lines of seldom Chinese characters. These and the general lines are replayed, so that nothing is forgotten."""
     seed: int = 20261
-    config: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=12, new_to_old=0.5, seed=20261))
+    config: TrainConfig = field(
+        default_factory=lambda: TrainConfig(layers="neck", epochs=3, new_to_old=0.5, seed=20261)
+    )
 
     @property
     def lines_name(self) -> str:
