@@ -129,7 +129,7 @@ def _found(image: Image, truth: Sequence[TextLine], detector: Detector) -> Itera
             continue
         fitted = fit(image, _turned_to(near[0], box.angle))
         shared = overlap(fitted.box, box)
-        if shared > 0.6 * box.area and shared > 0.4 * fitted.box.area and fitted.box.length < 1.3 * box.length + 20:
+        if shared > 0.6 * box.area and shared > 0.15 * fitted.box.area and fitted.box.length < 1.3 * box.length + 20:
             yield fitted.crop, text
 
 
