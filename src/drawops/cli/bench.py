@@ -336,9 +336,18 @@ def lines(
         print_json([{"kind": kind, **asdict(s)} for kind, s in scores])
         return
     print_table(
-        ("lines", "model", "how many", "exact %", "CER %", "dimensions", "exact %"),
+        ("lines", "model", "how many", "exact %", "CER %", "dimensions", "exact %", "symbols", "read"),
         (
-            (kind, s.model, s.lines, *_percent(s.exact, s.cer), s.dimensions, *_percent(s.dimensions_exact))
+            (
+                kind,
+                s.model,
+                s.lines,
+                *_percent(s.exact, s.cer),
+                s.dimensions,
+                *_percent(s.dimensions_exact),
+                s.symbols,
+                s.symbols_read,
+            )
             for kind, s in scores
         ),
     )

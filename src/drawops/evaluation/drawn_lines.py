@@ -23,12 +23,13 @@ from drawops.drawings.synth.surroundings import placed_lines
 from drawops.drawings.synth.texts import rare_text
 from drawops.drawings.synth.writers.scan import scan
 from drawops.errors import DrawopsError
-from drawops.evaluation.text import cer, exact_match
+from drawops.evaluation.text import cer, exact_match, symbol_recall
 from drawops.ocr.boxes import Box, box_of_quad, overlap
 from drawops.ocr.detector import Detector
 from drawops.ocr.fitting import fit
 from drawops.ocr.recogniser import Recogniser
 
+TAUGHT = frozenset("⌀⌖⏥⌭◎⌯⌒⌓⌰↗⌴⌵↧ⓂⒺⓁⓅ")  # symbols that the stock recogniser reads as something else or not at all
 SCALES = (1.0, 0.75, 0.6)  # of the rendered page: 200, 150 and 120 dpi
 
 
@@ -45,7 +46,8 @@ class DrawnLine:
 
 @dataclass(frozen=True)
 class DrawnScore:
-    """How a model reads lines: exact match and CER, spaces aside, of all lines and of those that are dimensions."""
+    """How a model reads lines: exact match and CER, spaces aside, of all lines and of those that are dimensions; and
+    how many of the drawing symbols (⌀, GD&T, depths …) in them it reads."""
 
     model: str
     lines: int
@@ -53,6 +55,8 @@ class DrawnScore:
     cer: float
     dimensions: int
     dimensions_exact: float
+    symbols: int
+    symbols_read: int
     misread: tuple[tuple[str, str], ...]
     """(what stands there, what is read)"""
 
@@ -61,6 +65,7 @@ def score(model: str, recogniser: Recogniser, lines: Sequence[DrawnLine]) -> Dra
     truth = [line.text.replace(" ", "") for line in lines]
     read = [normalise(r.text).replace(" ", "") for r in recogniser.read([line.image for line in lines])]
     measures = [i for i, text in enumerate(truth) if parse_dimension(text)]
+    places = [counts for symbol, counts in symbol_recall(truth, read).items() if symbol in TAUGHT]
     return DrawnScore(
         model,
         len(lines),
@@ -68,6 +73,8 @@ def score(model: str, recogniser: Recogniser, lines: Sequence[DrawnLine]) -> Dra
         cer(truth, read),
         len(measures),
         exact_match([truth[i] for i in measures], [read[i] for i in measures]) if measures else 0.0,
+        sum(seen for _, seen in places),
+        sum(right for right, _ in places),
         tuple((a, b) for a, b in zip(truth, read, strict=True) if a != b),
     )
 
