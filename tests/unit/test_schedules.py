@@ -34,6 +34,19 @@ def test_the_schedules_that_ship_are_good():
     assert load_schedules([Path(__file__).parents[2] / "infra" / "schedules"])
 
 
+def test_the_placements_that_ship_are_good():
+    from pathlib import Path
+
+    from drawops.runners import packages
+    from drawops.runners.placement import Placement
+
+    known = {task for name in packages.names() for task in packages.load(name).tasks}
+    files = sorted((Path(__file__).parents[2] / "infra" / "placement").glob("*.yaml"))
+    assert files
+    for file in files:
+        Placement.load(file).check_steps(known)
+
+
 @pytest.mark.parametrize(
     "old, new, error, hint",
     [
