@@ -13,7 +13,7 @@ IMAGES ?= drawops
 TAG ?= 0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check test-servers test-containers test-cluster compile constraints clean images
+.PHONY: help install demo test check test-servers test-containers test-cluster compile base-model constraints clean images
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -64,8 +64,11 @@ images: ## Build the container images with docker or podman (containers/*/README
 compile: $(STAMP) ## Compile the pipelines into src/drawops/packages
 	@$(BIN)/python -m pipelines
 
+base-model: $(STAMP) ## Make the recogniser that DrawOps comes with again (half an hour; goes on where it was)
+	@$(BIN)/python -m drawops.training.drawing_model .base-model
+
 constraints: ## Freeze what a fresh install resolves to
 	@$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check | grep -v '^drawops' > constraints.txt
 
 clean: ## Remove the virtual environment and caches (never a home)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist
+	rm -rf $(VENV) .base-model .pytest_cache .mypy_cache .ruff_cache dist

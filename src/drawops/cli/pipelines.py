@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
 def train(
     ref: Annotated[str, typer.Argument(metavar="REF", help="Dataset: NAME (its latest version) or NAME@VERSION.")],
     mode: Annotated[str, typer.Option(help="incremental: new symbols in minutes. full: every layer.")] = "incremental",
-    base: Annotated[str, typer.Option(help="Version to start from: champion, base, v1.1, …")] = "champion",
+    base: Annotated[str, typer.Option(help="Version to start from: champion, v1.0, …")] = "champion",
     assignments: Assignments = None,
     runner: RunnerName = "local",
     json: AsJson = False,
