@@ -37,17 +37,26 @@ def webhook():
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def home(small_home, tmp_path_factory):
+    """The home with a dataset `夜班` that no other test trains on."""
+    folder = tmp_path_factory.mktemp("retrain")
+    files = [draw_sheet(folder / f"夜班 {i}.pdf", seed=60 + i) for i in range(8)]
+    ingest(files, "夜班", settings=small_home)
+    return small_home
+
+
 def occasion(settings, **changed):
-    return steps.occasion("零件", settings, **({"min_new_lines": 5, "max_drift": 0.05} | changed))
+    return steps.occasion("夜班", settings, **({"min_new_lines": 5, "max_drift": 0.05} | changed))
 
 
 @pytest.mark.slow
-def test_it_trains_when_there_is_something_new_and_else_says_why_not(small_home, webhook, tmp_path):
+def test_it_trains_when_there_is_something_new_and_else_says_why_not(home, webhook, tmp_path):
     url, came = webhook
-    settings = small_home.model_copy(update={"notify": url})
+    settings = home.model_copy(update={"notify": url})
     assert occasion(settings).wanted and not occasion(settings, min_new_lines=10_000).wanted
 
-    asked = {"settings": settings, "dataset": "零件", "min_new_lines": 5, **SMALL}
+    asked = {"settings": settings, "dataset": "夜班", "min_new_lines": 5, **SMALL}
     done = drawops.submit("retrain", **asked).wait(timeout_s=600)
     outputs = done.outputs()
     version = ModelRegistry(settings).get(outputs["version"])
@@ -62,17 +71,17 @@ def test_it_trains_when_there_is_something_new_and_else_says_why_not(small_home,
     assert again.outputs()["reasons"][0].startswith("0 new labelled lines since")
     assert len(came) == 1
 
-    ingest([draw_sheet(tmp_path / "新 1.pdf", seed=81)], "零件", settings=settings)
+    ingest([draw_sheet(tmp_path / "新 1.pdf", seed=81)], "夜班", settings=settings)
     more = occasion(settings)
     assert more.wanted and 5 <= more.new_lines < 200
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_is_told_to_the_webhook(small_home, webhook):
+def test_a_run_that_fails_is_told_to_the_webhook(home, webhook):
     url, came = webhook
-    settings = small_home.model_copy(update={"notify": url})
-    run = drawops.submit("retrain", settings=settings, dataset="零件", always=True, base="v9.9", **SMALL)
+    settings = home.model_copy(update={"notify": url})
+    run = drawops.submit("retrain", settings=settings, dataset="夜班", always=True, base="v9.9", **SMALL)
     with pytest.raises(StepFailed, match="v9.9"):
         run.wait(timeout_s=300)
     (message,) = came
-    assert message["state"] == "FAILED" and "零件" in message["text"]
+    assert message["state"] == "FAILED" and "夜班" in message["text"]

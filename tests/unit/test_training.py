@@ -211,7 +211,7 @@ def test_the_loss_through_the_neck_is_nearly_that_over_all_classes(line_set: Pat
         logits = recogniser.features([load_image(line.path)])[0] @ weight + bias
         losses.append(float(ctc_loss(paddle.to_tensor(logits[None]), [label], [len(logits)])))
         np.testing.assert_array_equal(task.classes(len(losses) - 1), logits.argmax(axis=1))
-    loss = task.backward(list(range(len(lines))), np.random.default_rng(0))
+    loss = task.backward(list(range(len(lines))), np.random.default_rng(0))["loss"]
     assert loss == pytest.approx(np.mean(losses), rel=1e-2)
     assert all(parameter.grad is not None for parameter in task.parameters)
 
@@ -647,7 +647,7 @@ def test_the_benchmark_of_training_measures_each_way_in_its_own_process(tmp_path
     assert first.cpu_s > first.caches_cpu_s > again.caches_cpu_s > 0, "the second increment finds its features"
     assert full.stopped == "minutes", "each step takes seconds"
     assert full.cpu_ms_per_line > 10 * first.cpu_ms_per_line
-    assert full.memory_mb > first.memory_mb > 100
+    assert full.memory_mb >= first.memory_mb > 100  # a child begins with the peak of its parent
     assert 0 < first.accuracy <= 1 and 0 < again.general <= 1
 
 
