@@ -7,7 +7,6 @@ prints a JSON object a line: first what opening took, then a page, last the peak
 
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import numpy as np
 
 from drawops.drawings.model import Image, Page
 from drawops.errors import MissingExtra
+from drawops.runners.events import cpu_seconds, peak_mb
 
 Lines = list[dict[str, Any]]
 Read = Callable[[Image], Lines]
@@ -114,13 +114,11 @@ def run(name: str, model: str, pages: list[Path], write: Callable[[dict[str, Any
         start = _now()
         lines = read(image)
         write({"page": path.name, **_since(start), "lines": lines})
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    write({"peak_mb": peak / (2**20 if sys.platform == "darwin" else 2**10)})
+    write({"peak_mb": peak_mb()})
 
 
 def _now() -> tuple[float, float]:
-    times = os.times()  # with the threads of the process and the children it has waited for
-    return time.perf_counter(), times.user + times.system + times.children_user + times.children_system
+    return time.perf_counter(), cpu_seconds()
 
 
 def _since(start: tuple[float, float]) -> dict[str, float]:
