@@ -23,7 +23,7 @@ install: $(STAMP) ## Set everything up in .venv
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "DrawOps needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing DrawOps and its libraries into $(VENV) (3.4 GB, some minutes without a word) …"
+	@echo "Installing DrawOps and its libraries into $(VENV) (3.8 GB, some minutes without a word) …"
 	@# torch is named here so that pip does not take a build with gigabytes of GPU libraries for it
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0 -e '.[dev,paddleocr]'
 	@# paddleocr brings an OpenCV that needs libGL; the headless build of the same version takes its place
