@@ -31,6 +31,19 @@ class Backend:
         run |= {"state": state, "run_details": {"task_details": tasks}, "finished_at": "2026-01-01T00:01:00Z"}
         run["state_history"] = [{"state": s, "update_time": "2026-01-01T00:01:00Z"} for s in states]
 
+    def tick(self, recurring_id: str) -> str:
+        """Let a recurring run's time come. The run that a backend makes of it is named after the schedule."""
+        schedule = self.recurring[recurring_id]
+        run_id = f"r{len(self.runs) + 1}"
+        self.runs[run_id] = {key: schedule[key] for key in ("pipeline_version_reference", "runtime_config")} | {
+            "run_id": run_id,
+            "recurring_run_id": recurring_id,
+            "display_name": f"Run of {schedule['display_name']} ({run_id})",
+            "state": "RUNNING",
+            "created_at": "2026-01-01T02:00:00Z",
+        }
+        return run_id
+
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         if path.endswith("/healthz"):
             return 200, {"multi_user": False}
@@ -38,7 +51,9 @@ class Backend:
             return 200, {"experiments": [{"experiment_id": "e1", "display_name": "drawops"}], "total_size": 1}
         if path.endswith("/pipelines/upload"):
             pipeline_id = f"p{len(self.pipelines) + 1}"
-            self.pipelines[query["name"]] = {"pipeline_id": pipeline_id, "display_name": query["name"]}
+            # without a display name of its own, a pipeline shows its name
+            names = {"name": query["name"], "display_name": query.get("display_name") or query["name"]}
+            self.pipelines[query["name"]] = {"pipeline_id": pipeline_id, **names}
             return 200, self.pipelines[query["name"]]
         if path.endswith("/pipelines/upload_version"):
             version = {
@@ -55,6 +70,9 @@ class Backend:
             return 200, {"pipelines": found} if found else {}
         if match := re.search(r"/pipelines/([^/]+)/versions$", path):
             return 200, {"pipeline_versions": [v for v in self.versions if v["pipeline_id"] == match[1]]}
+        if match := re.search(r"/pipelines/([^/]+)$", path):
+            found = next((p for p in self.pipelines.values() if p["pipeline_id"] == match[1]), None)
+            return (200, found) if found else (404, {"message": f"pipeline {match[1]} not found"})
         if match := re.search(r"/runs/[^/]+/nodes/([^/]+)/log$", path):
             return 200, self.logs.get(match[1], '{"error_message": "no log"}')
         if match := re.search(r"/runs/([^/]+):terminate$", path):

@@ -10,6 +10,8 @@ import yaml
 from drawops.errors import Conflict, NotFound, SettingsError, StepFailed, Unavailable
 from drawops.runners import packages
 from drawops.runners.kubeflow import KubeflowRunner
+from drawops.runners.kubeflow_backend import Backend as Address
+from drawops.runners.kubeflow_schedules import RecurringRuns
 from drawops.runners.schedules import Schedule
 from drawops.settings import load_settings
 from tests.pipelines.kubeflow_stub import Backend, serving
@@ -175,19 +177,46 @@ def test_a_placement_for_a_step_that_nobody_knows_names_the_nearest(settings, tm
         submitted(runner)
 
 
-def test_a_schedule_replaces_the_recurring_run_of_its_name(runner, backend):
-    nightly = Schedule(name="nightly", pipeline="retrain", cron="0 0 2 * * *", parameters={"dataset": "齿轮箱"})
-    runner.apply_schedule(nightly)
-    runner.apply_schedule(nightly.model_copy(update={"cron": "0 30 3 * * 1-5"}))
+@pytest.fixture
+def recurring(settings):
+    return RecurringRuns(Address(settings))
+
+
+NIGHTLY = Schedule(name="nightly", pipeline="retrain", cron="0 0 2 * * *", parameters={"dataset": "齿轮箱"})
+
+
+def test_a_schedule_replaces_the_recurring_run_of_its_name(recurring, backend):
+    recurring.apply(NIGHTLY)
+    recurring.apply(NIGHTLY.model_copy(update={"cron": "0 30 3 * * 1-5"}))
     first, second = backend.recurring.values()
     assert first["deleted"] and not second.get("deleted")
     assert second["trigger"]["cron_schedule"]["cron"] == "0 30 3 * * 1-5"
     assert second["pipeline_version_reference"] == {"pipeline_id": "p1", "pipeline_version_id": "v1"}
-    assert (second["max_concurrency"], second["no_catchup"]) == ("1", True) or second["max_concurrency"] == 1
+    assert (int(second["max_concurrency"]), second["no_catchup"]) == (1, True)
     sent = second["runtime_config"]["parameters"]
     assert sent["dataset"] == "齿轮箱" and sent["trained_by"] == "schedule nightly"
-    assert [s["name"] for s in runner.schedules()] == ["nightly"]
-    assert runner.delete_schedule("nightly") and not runner.delete_schedule("nightly")
+    assert [s["name"] for s in recurring.list()] == ["nightly"]
+    assert recurring.delete("nightly") and not recurring.delete("nightly")
+
+
+def test_a_run_that_a_schedule_started_shows_its_steps_and_outputs(recurring, runner, backend):
+    run = runner.get(backend.tick(recurring.apply(NIGHTLY)))
+    assert (run.record.pipeline, run.status) == ("retrain", "running")
+    gives = {"version": "v1.1", "verdict": "pending", "reasons": ["240 new lines"]}
+    backend.logs["n1"] = event("started", "increment") + "\n" + event("finished", "increment", **COSTS, outputs=gives)
+    backend.end(run.id, "SUCCEEDED", [task("increment"), task("notify"), task("executor", node="n1")])
+    assert [(s.name, s.status) for s in run.steps] == [("increment", "succeeded"), ("notify", "reused")]
+    assert run.outputs() == gives
+    assert run.record.parameters["dataset"] == "齿轮箱"
+
+
+def test_a_run_of_a_pipeline_that_is_not_ours_or_gone_has_no_steps_to_show(runner, backend):
+    run = submitted(runner)
+    backend.pipelines["drawops-deployment"]["display_name"] = "somebody-elses"
+    backend.end(run.id, "SUCCEEDED", [task("deploy")])
+    assert run.steps == ()
+    backend.pipelines.clear()
+    assert KubeflowRunner(runner.backend.settings).get(run.id).record.pipeline.startswith("deployment v1.1 ")
 
 
 def test_the_token_comes_from_a_file_and_a_wrong_one_is_told(settings, backend, tmp_path):

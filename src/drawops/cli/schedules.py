@@ -8,7 +8,7 @@ import typer
 from drawops.cli._output import AsJson, print_json, say, writing_settings
 
 if TYPE_CHECKING:
-    from drawops.runners.kubeflow import KubeflowRunner
+    from drawops.runners.kubeflow_schedules import RecurringRuns
     from drawops.runners.schedules import Outcome
 
 schedule_app = typer.Typer(help="Pipelines that run by themselves, from files that say when.", no_args_is_help=True)
@@ -64,8 +64,8 @@ def apply(paths: Paths, json: AsJson = False) -> None:
     from drawops.runners.schedules import load_schedules
 
     schedules = load_schedules(paths)
-    runner = _kubeflow()
-    applied = [{"name": s.name, "cron": s.cron, "id": runner.apply_schedule(s)} for s in schedules]
+    recurring = _kubeflow()
+    applied = [{"name": s.name, "cron": s.cron, "id": recurring.apply(s)} for s in schedules]
     if json:
         print_json(applied)
     else:
@@ -76,7 +76,7 @@ def apply(paths: Paths, json: AsJson = False) -> None:
 @schedule_app.command("list")
 def list_schedules(json: AsJson = False) -> None:
     """Our recurring runs on the Kubeflow backend."""
-    found = _kubeflow().schedules()
+    found = _kubeflow().list()
     if json:
         print_json(found)
         return
@@ -89,9 +89,9 @@ def delete(name: Annotated[str, typer.Argument(help="One of `drawops schedule li
     """Take a recurring run off the Kubeflow backend."""
     from drawops.errors import NotFound, did_you_mean
 
-    runner = _kubeflow()
-    if not runner.delete_schedule(name):
-        known = [s["name"] for s in runner.schedules()]
+    recurring = _kubeflow()
+    if not recurring.delete(name):
+        known = [s["name"] for s in recurring.list()]
         raise NotFound(f"No schedule '{name}'. {did_you_mean(name, known)}", what=name)
     if json:
         print_json({"deleted": name})
@@ -99,10 +99,11 @@ def delete(name: Annotated[str, typer.Argument(help="One of `drawops schedule li
         print(f"{name}: deleted")
 
 
-def _kubeflow() -> "KubeflowRunner":
-    from drawops.runners.kubeflow import KubeflowRunner
+def _kubeflow() -> "RecurringRuns":
+    from drawops.runners.kubeflow_backend import Backend
+    from drawops.runners.kubeflow_schedules import RecurringRuns
 
-    return KubeflowRunner(writing_settings())
+    return RecurringRuns(Backend(writing_settings()))
 
 
 def _as_dict(outcome: "Outcome") -> dict[str, Any]:

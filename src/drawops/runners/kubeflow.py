@@ -1,35 +1,19 @@
 """KubeflowRunner: the same compiled packages on a Kubeflow Pipelines backend (2.17)."""
 
-import contextlib
-import hashlib
-import io
-import json
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import yaml
-
-import drawops
-from drawops.errors import Conflict, NotFound, SettingsError, StepFailed, Unavailable
+from drawops.errors import Conflict, SettingsError, StepFailed
 from drawops.runners import packages
 from drawops.runners.events import from_log
-from drawops.runners.placement import Placement
+from drawops.runners.kubeflow_backend import Backend
 from drawops.runners.protocol import OnEvent, Run, RunRecord, Status, StepRecord
-from drawops.runners.schedules import Schedule
 from drawops.runners.validation import problems
 from drawops.settings import Settings
 
-if TYPE_CHECKING:
-    import httpx
-    import kfp
-
-EXPERIMENT = "drawops"
-PREFIX = "drawops-"  # before the names of our pipelines, which others share the backend with
 _POLL_S = 2.0
 _STUCK_S = 180.0  # a pod starts within seconds; after this long something is missing
 _LOG_TAIL_LINES = 12
@@ -60,100 +44,44 @@ class KubeflowRunner:
     """
 
     def __init__(self, settings: Settings, *, poll_s: float = _POLL_S) -> None:
-        if not settings.kubeflow:
-            raise SettingsError(
-                "The runner 'kubeflow' needs the address of a Kubeflow Pipelines API: set DRAWOPS_KUBEFLOW, for example "
-                "http://localhost:8888 after `kubectl -n kubeflow port-forward svc/ml-pipeline 8888`."
-            )
-        self.settings = settings
+        self.backend = Backend(settings)
         self.poll_s = poll_s
         self._ended_logs: dict[str, str] = {}
 
-    @cached_property
-    def client(self) -> "kfp.Client":
-        import kfp
-
-        # kfp's client asks the same five times over half a minute before it says that nobody answers.
-        health = self._get("/apis/v2beta1/healthz")
-        if health.status_code != 200:
-            raise self._refusal(health.status_code, health.text)
-        with self._answering():
-            return kfp.Client(
-                host=self.settings.kubeflow,
-                namespace=self.settings.kubeflow_namespace or "kubeflow",
-                existing_token=self._token or None,
-                ssl_ca_cert=self.settings.kubeflow_ca or None,
-            )
-
     def submit(self, pipeline: str, package: Path, parameters: Mapping[str, Any]) -> Run:
-        documents = self.placed(package)
+        documents = self.backend.placed(package)
         if found := problems(documents, parameters):
             raise SettingsError(f"Kubeflow would refuse pipeline '{pipeline}': {'; '.join(found)}")
-        pipeline_id, version_id = self.upload(pipeline, documents)
+        pipeline_id, version_id = self.backend.upload(pipeline, documents)
         subject = parameters.get("dataset") or parameters.get("version") or ""
         name = f"{pipeline} {subject} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"[:128]
-        with self._answering():
-            run = self.client.run_pipeline(
-                self.experiment_id,
+        with self.backend.answering():
+            run = self.backend.client.run_pipeline(
+                self.backend.experiment_id,
                 name,
                 params=dict(parameters),
                 pipeline_id=pipeline_id,
                 version_id=version_id,
-                pipeline_root=self.settings.kubeflow_root or None,
+                pipeline_root=self.backend.settings.kubeflow_root or None,
             )
         return Run(run.run_id, self)
-
-    def placed(self, package: Path) -> list[dict[str, Any]]:
-        """The package's documents with the placement of the settings."""
-        documents = list(yaml.safe_load_all(package.read_text(encoding="utf-8")))
-        if self.settings.placement:
-            placement = Placement.load(Path(self.settings.placement))
-            placement.check_steps({task for name in packages.names() for task in packages.load(name).tasks})
-            placement.apply(documents)
-        return documents
-
-    def upload(self, pipeline: str, documents: list[dict[str, Any]]) -> tuple[str, str]:
-        """(pipeline id, version id) of exactly this package, uploaded where the backend has not got it yet."""
-        text = yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True)
-        version = f"{drawops.__version__}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        name = PREFIX + pipeline
-        with tempfile.TemporaryDirectory() as folder, self._answering():
-            file = Path(folder, "pipeline.yaml")
-            file.write_text(text, encoding="utf-8")
-            pipeline_id = self.client.get_pipeline_id(name)
-            if pipeline_id is None:
-                pipeline_id = self.client.upload_pipeline(str(file), pipeline_name=name).pipeline_id
-            token = ""
-            while True:
-                page = self.client.list_pipeline_versions(pipeline_id, page_token=token, page_size=100)
-                for known in page.pipeline_versions or ():
-                    if known.display_name == version:
-                        return pipeline_id, known.pipeline_version_id
-                if not (token := page.next_page_token or ""):
-                    break
-            uploaded = self.client.upload_pipeline_version(str(file), version, pipeline_id=pipeline_id)
-            return pipeline_id, uploaded.pipeline_version_id
-
-    @cached_property
-    def experiment_id(self) -> str:
-        with self._answering():
-            return self.client.create_experiment(
-                EXPERIMENT, namespace=self.settings.kubeflow_namespace or None
-            ).experiment_id
 
     def get(self, run_id: str) -> Run:
         self._fetch(run_id)
         return Run(run_id, self)
 
     def list(self) -> list[Run]:
-        with self._answering():
-            found = self.client.list_runs(experiment_id=self.experiment_id, sort_by="created_at desc", page_size=100)
+        with self.backend.answering():
+            found = self.backend.client.list_runs(
+                experiment_id=self.backend.experiment_id, sort_by="created_at desc", page_size=100
+            )
         return [Run(run.run_id, self) for run in found.runs or ()]
 
     def record(self, run_id: str) -> RunRecord:
         run = self._fetch(run_id)
         status = _status(run)
-        package = self._package(run)
+        reference = run.pipeline_version_reference  # its name says nothing: a schedule names its runs as it likes
+        package = self.backend.package(reference.pipeline_id) if reference else None
         logs = dict(self._logs(run))
         events = [event for log in logs.values() for event in from_log(log)]
         failed = next((event for event in reversed(events) if event["event"] == "failed"), None)
@@ -208,80 +136,23 @@ class KubeflowRunner:
 
     def cancel(self, run_id: str) -> None:
         if _status(self._fetch(run_id)) == "running":
-            with self._answering():
-                self.client.terminate_run(run_id)
+            with self.backend.answering():
+                self.backend.client.terminate_run(run_id)
 
     def logs(self, run_id: str) -> str:
         return "\n".join(f"==== {name}\n{log}" for name, log in self._logs(self._fetch(run_id)))
 
     def page(self, run_id: str) -> str:
         """Where the Kubeflow UI shows the run."""
-        return f"{self.settings.kubeflow.rstrip('/')}/#/runs/details/{run_id}"
-
-    # ---- schedules ------------------------------------------------------------------------------------------
-
-    def apply_schedule(self, schedule: Schedule) -> str:
-        """Make the backend's recurring run what the schedule says, pinned to this package. Returns its id.
-
-        A recurring run can't be changed, so the one of that name goes and a new one comes.
-        """
-        package = packages.load(schedule.pipeline)
-        documents, arguments = self.placed(package.file), schedule.arguments()
-        arguments.setdefault("image", self.settings.image)
-        if found := problems(documents, arguments):
-            raise SettingsError(f"Kubeflow would refuse schedule '{schedule.name}': {'; '.join(found)}")
-        pipeline_id, version_id = self.upload(schedule.pipeline, documents)
-        self.delete_schedule(schedule.name)
-        with self._answering():
-            made = self.client.create_recurring_run(
-                self.experiment_id,
-                PREFIX + schedule.name,
-                cron_expression=schedule.cron,
-                max_concurrency=1,
-                no_catchup=True,
-                params=arguments,
-                pipeline_id=pipeline_id,
-                version_id=version_id,
-                enabled=schedule.enabled,
-                pipeline_root=self.settings.kubeflow_root or None,
-            )
-        return made.recurring_run_id
-
-    def schedules(self) -> Sequence[Mapping[str, Any]]:
-        """Name, cron, whether it is enabled, pipeline version and id of each of our recurring runs."""
-        with self._answering():
-            found = self.client.list_recurring_runs(experiment_id=self.experiment_id, page_size=100).recurring_runs
-        return [
-            {
-                "name": run.display_name.removeprefix(PREFIX),
-                "cron": run.trigger.cron_schedule.cron if run.trigger and run.trigger.cron_schedule else "",
-                "enabled": str(run.mode) != "DISABLE",
-                "version": run.pipeline_version_reference.pipeline_version_id if run.pipeline_version_reference else "",
-                "id": run.recurring_run_id,
-            }
-            for run in found or ()
-            if run.display_name.startswith(PREFIX)
-        ]
-
-    def delete_schedule(self, name: str) -> bool:
-        """Whether there was one."""
-        mine = [s["id"] for s in self.schedules() if s["name"] == name]
-        with self._answering():
-            for recurring_run_id in mine:
-                self.client.delete_recurring_run(recurring_run_id)
-        return bool(mine)
+        return f"{self.backend.settings.kubeflow.rstrip('/')}/#/runs/details/{run_id}"
 
     # ---- reading what a run tells --------------------------------------------------------------------------
 
     def _fetch(self, run_id: str) -> Any:
-        with self._answering(f"No run '{run_id}' at {self.settings.kubeflow}. `drawops pipeline runs` lists them."):
-            return self.client.get_run(run_id)
-
-    def _package(self, run: Any) -> packages.Package | None:
-        """The package that the run is of; None when it is not one of ours."""
-        by_label = {f"{name} ": name for name in packages.names()}
-        name = next((name for start, name in by_label.items() if run.display_name.startswith(start)), None)
-        return packages.load(name) if name else None
+        with self.backend.answering(
+            f"No run '{run_id}' at {self.backend.settings.kubeflow}. `drawops pipeline runs` lists them."
+        ):
+            return self.backend.client.get_run(run_id)
 
     def _logs(self, run: Any) -> Iterator[tuple[str, str]]:
         """(name, log) of every pod of the run that has run code of ours, and of drivers that failed."""
@@ -297,7 +168,7 @@ class KubeflowRunner:
     def _log(self, run_id: str, node: str, *, ended: bool) -> str:
         if node in self._ended_logs:
             return self._ended_logs[node]
-        answer = self._get(f"/apis/v1alpha1/runs/{run_id}/nodes/{node}/log")
+        answer = self.backend.get(f"/apis/v1alpha1/runs/{run_id}/nodes/{node}/log")
         if answer.status_code != 200 or answer.text.startswith('{"error_message"'):
             return ""  # not started yet, or gone
         if ended:
@@ -318,53 +189,6 @@ class KubeflowRunner:
             step,
             "its pod said nothing: it never started, ran out of time, or was ended from outside (out of memory?)",
         )
-
-    @cached_property
-    def _token(self) -> str:
-        """The token itself: the setting may name a file, as a mounted service account token is one."""
-        value = self.settings.kubeflow_token
-        if value.startswith(("/", "~", ".")):
-            file = Path(value).expanduser()
-            try:
-                return file.read_text(encoding="utf-8").strip()
-            except OSError as exc:
-                raise SettingsError(f"DRAWOPS_KUBEFLOW_TOKEN: can't read {file}: {exc.strerror}.") from exc
-        return value
-
-    def _get(self, path: str) -> "httpx.Response":
-        import httpx
-
-        headers = {"authorization": f"Bearer {self._token}"} if self._token else {}
-        verify: Any = self.settings.kubeflow_ca or True
-        try:
-            return httpx.get(self.settings.kubeflow.rstrip("/") + path, headers=headers, verify=verify, timeout=30)
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            raise Unavailable(
-                f"Kubeflow at {self.settings.kubeflow} does not answer: {exc}. Check DRAWOPS_KUBEFLOW."
-            ) from exc
-
-    def _refusal(self, status: int, body: Any) -> Unavailable:
-        what = {401: "does not know you", 403: "forbids it"}.get(status, f"answers {status}")
-        hint = " Check DRAWOPS_KUBEFLOW_TOKEN." if status in (401, 403) else ""
-        return Unavailable(f"Kubeflow at {self.settings.kubeflow} {what}: {_message(body)}.{hint}")
-
-    @contextlib.contextmanager
-    def _answering(self, not_found: str = "") -> Iterator[None]:
-        """kfp's client prints links to standard output and raises other libraries' errors: neither goes further."""
-        from kfp_server_api import ApiException
-        from urllib3.exceptions import HTTPError
-
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                yield
-        except ApiException as exc:
-            if exc.status == 404 and not_found:
-                raise NotFound(not_found) from exc
-            raise self._refusal(exc.status, exc.body) from exc
-        except HTTPError as exc:
-            raise Unavailable(
-                f"Kubeflow at {self.settings.kubeflow} does not answer: {exc}. Check DRAWOPS_KUBEFLOW."
-            ) from exc
 
 
 def _details(run: Any) -> Any:
@@ -398,12 +222,3 @@ def _steps(tasks: tuple[str, ...], run: Any, events: list[dict[str, Any]]) -> tu
         costs = {k: event[k] for k in ("seconds", "cpu_seconds", "peak_mb") if k in event}
         records.append(StepRecord(task, state, **costs))  # type: ignore[arg-type]
     return tuple(records)
-
-
-def _message(body: Any) -> str:
-    """The server's own words, out of its JSON where it is some."""
-    try:
-        answer = json.loads(body)
-        return str(answer.get("message") or answer.get("error_message") or answer)[:400]
-    except (TypeError, ValueError, AttributeError):
-        return str(body)[:400]
