@@ -10,12 +10,14 @@ import yaml
 
 from drawops.resources import packages_dir
 from drawops.runners import packages
-from drawops.settings import Settings
+from drawops.settings import Settings, load_settings
 from pipelines.compile import PIPELINES, compile_all
 from pipelines.placement import SECRET_KEYS
 
 NAMES = sorted(PIPELINES)
-COMPONENTS = sorted(Path(__file__).parents[2].glob("components/*/component.py"))
+ROOT = Path(__file__).parents[2]
+COMPONENTS = sorted(ROOT.glob("components/*/component.py"))
+SOURCES = [*COMPONENTS, *sorted(ROOT.glob("pipelines/*.py"))]
 
 
 def documents(name: str) -> tuple[dict, dict]:
@@ -114,6 +116,45 @@ def test_a_component_is_a_doorway(path):
     assert not any(isinstance(node, (ast.For, ast.While, ast.If, ast.Try)) for node in ast.walk(function))
     annotations = [ast.unparse(a.annotation) for a in function.args.args]
     assert not any("|" in a or "Literal" in a or a == "list" for a in annotations), annotations
+
+
+@pytest.mark.parametrize("path", COMPONENTS, ids=lambda p: p.parent.name)
+def test_a_component_makes_every_number_the_kind_that_it_wants(path):
+    """A backend hands 2 for 2.0, kfp.local 2.0 for 2."""
+    (function,) = (node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef))
+    numbers = {a.arg: a.annotation.id for a in function.args.args if ast.unparse(a.annotation) in ("int", "float")}
+    made = [ast.unparse(node) for node in ast.walk(function) if isinstance(node, ast.Call)]
+    for name, kind in numbers.items():
+        used = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name]
+        assert len(used) == made.count(f"{kind}({name})") == 1, name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_lists_say_what_is_in_them(path):
+    """A loop over an untyped list compiles, and fails in the backend's driver."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    arguments = [
+        a for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for a in (*f.args.args, *f.args.kwonlyargs)
+    ]
+    untyped = [a.arg for a in arguments if a.annotation and ast.unparse(a.annotation).lower().split(".")[-1] == "list"]
+    assert untyped == []
+    assert not re.search(r"""["'], (list|List)\)""", path.read_text(encoding="utf-8"))  # outputs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_package_keeps_a_secret_or_a_volume_that_a_failed_run_leaves(name):
+    spec, platform = documents(name)
+    assert not [s for s in platform.values() if "secretAsVolume" in s or "pvcMount" in s]
+    assert not [c["image"] for c in containers(spec).values() if c["image"].startswith("argostub/")]
+
+
+def test_no_setting_is_called_like_what_a_service_puts_into_every_pod(monkeypatch):
+    """With service links on, a Service `drawops` makes DRAWOPS_PORT, DRAWOPS_SERVICE_HOST and so on."""
+    names = [f"DRAWOPS_{name.upper()}" for name in Settings.model_fields]
+    assert not [n for n in names if n.endswith(("_PORT", "_HOST")) or "_PORT_" in n or "_SERVICE_" in n]
+    for made in ("PORT", "SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT_80_TCP_ADDR", "SERVER_CANARY_PORT"):
+        monkeypatch.setenv(f"DRAWOPS_{made}", "tcp://10.96.0.7:80")
+    assert load_settings("/home").listen == "127.0.0.1:8080"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,6 +4,8 @@ import copy
 
 import pytest
 import yaml
+from kfp import dsl, kubernetes
+from kfp.compiler import Compiler
 from typer.testing import CliRunner
 
 from drawops.cli import app
@@ -58,6 +60,22 @@ def test_a_missing_time_limit_an_unknown_key_and_a_dotted_secret_are_found():
 
     text = "; ".join(broken("deployment", change))
     assert "no time limit" in text and "a dot in its name" in text and "not a pipeline spec" in text
+
+
+def test_a_volume_is_deleted_by_an_exit_handler_or_a_failed_run_leaves_it(tmp_path):
+    def compiled(handled):
+        @dsl.pipeline
+        def pipeline():
+            gone = kubernetes.DeletePVC(pvc_name="scratch")
+            if handled:
+                with dsl.ExitHandler(gone):
+                    kubernetes.CreatePVC(pvc_name="scratch", access_modes=["ReadWriteOnce"], size="1Gi")
+
+        Compiler().compile(pipeline, str(tmp_path / "volume.yaml"))
+        return problems(tmp_path / "volume.yaml")
+
+    assert compiled(handled=True) == []
+    assert any("deletes a volume outside of an exit handler" in p for p in compiled(handled=False))
 
 
 def test_unknown_and_missing_arguments_are_found():

@@ -1,5 +1,7 @@
 """What a gate says, and why, for evaluations worked out by hand."""
 
+import json
+
 import pytest
 
 from drawops.errors import NotFound, SettingsError
@@ -70,6 +72,15 @@ def report(*sets):
 
 GOOD_DRAWINGS = result("drawings", 400, 0.62, 0.98, 0.30, 0.42, symbols=[symbol("⌀", lost=0, gained=98, p=1e-9)])
 GOOD_GENERAL = result("general", 5000, 0.906, 0.904, -0.0035, -0.0005)
+
+
+def test_the_reasons_stay_short_however_many_symbols_are_lost():
+    """They are an output of a pipeline, and a Kubeflow backend takes 60 KB of text at most."""
+    lost = [symbol(chr(0x4E00 + n), lost=40, gained=0, p=1e-6) for n in range(3000)]
+    bad = result("drawings", 400, 0.98, 0.62, -0.42, -0.30, symbols=lost)
+    verdict = load_gate("default").judge(report(bad, GOOD_GENERAL))
+    assert "3,000 symbols lost" in words(verdict)
+    assert len(json.dumps(verdict.to_dict()["reasons"])) < 6000
 
 
 def words(verdict):

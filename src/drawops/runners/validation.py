@@ -14,6 +14,9 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _FIXED_TAG = re.compile(r".+(:(?!latest$)[\w][\w.-]*|@sha256:[0-9a-f]{64})")
 _SOURCE_LIMIT = 60_000  # characters; from about 140 kB on the backend fails with `configmaps is forbidden`
 _CRON_FIELDS = 6
+_DELETES_VOLUME = (
+    "argostub/deletepvc"  # what kfp.kubernetes.DeletePVC compiles to; no image, the backend does it itself
+)
 _MACROS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 
 
@@ -88,8 +91,12 @@ def _tasks(where: str, graph: dict[str, Any], spec: dict[str, Any]) -> Iterator[
                 yield f"{where}/{name}: waits for '{after}', which is not there"
         if "dag" in component:
             yield from _tasks(f"{where}/{name}", component, spec)
-        elif component.get("executorLabel") not in spec["deploymentSpec"]["executors"]:
+        elif (executor := spec["deploymentSpec"]["executors"].get(component.get("executorLabel"))) is None:
             yield f"{where}/{name}: no executor {component.get('executorLabel')}"
+        elif executor.get("container", {}).get("image") == _DELETES_VOLUME and "strategy" not in task.get(
+            "triggerPolicy", {}
+        ):
+            yield f"{where}/{name}: deletes a volume outside of an exit handler, so a failed run leaves it"
 
 
 def _inputs(
@@ -123,7 +130,7 @@ def _executors(
     parameters = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     for name, executor in spec["deploymentSpec"]["executors"].items():
         container = executor.get("container")
-        if container is None:
+        if container is None or container["image"].startswith("argostub/"):
             continue
         step = name.removeprefix("exec-")
         image = container["image"]
