@@ -184,8 +184,8 @@ def test_a_server_is_asked_only_while_it_can_answer(objects: list[dict[str, Any]
         for container in spec["containers"]:
             if "/server" not in container["image"]:
                 continue
-            assert container["readinessProbe"]["httpGet"]["path"] == "/readyz", name
-            assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", name
+            probes = [container[probe]["httpGet"]["path"] for probe in ("readinessProbe", "livenessProbe")]
+            assert probes in (["/readyz", "/healthz"], ["/v2/health/ready", "/v2/health/live"]), name
             drain = next(float(v["value"]) for v in container["env"] if v["name"] == "DRAWOPS_DRAIN_S")
             assert 0 < drain < spec["terminationGracePeriodSeconds"] - 30, name
     for o in objects:

@@ -286,3 +286,13 @@ def test_pdfs_can_be_read_in_several_threads(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(read, range(24))) == {3}
+
+
+def test_a_file_without_a_suffix_is_taken_for_what_it_is(tmp_path: Path) -> None:
+    PIL.Image.new("RGB", (60, 40), "white").save(tmp_path / "零件.png")
+    bare = (tmp_path / "零件.png").rename(tmp_path / "零件")
+    with open_drawing(bare) as drawing:
+        assert drawing.format == "png"
+    bare.write_bytes(b"something else")
+    with pytest.raises(InputRefused, match="without a suffix"):
+        open_drawing(bare)

@@ -114,7 +114,7 @@ def open_drawing(path: Path | str, *, dpi: float = 200.0) -> Drawing:
     """Open a drawing.
 
     Args:
-        path: a PDF, DXF, TIFF, PNG or JPEG file; any name.
+        path: a PDF, DXF, TIFF, PNG or JPEG file; its suffix, if it has one, must fit.
         dpi: resolution at which vector pages are drawn; a picture keeps its own pixels, and has this dpi
             only where it doesn't say a believable one.
     Raises:
@@ -178,9 +178,11 @@ def _check_kind(path: Path) -> Format:
     if not head:
         raise InputRefused(path.name, "is empty (0 bytes); export or copy it again")
     named, actual = SUFFIXES.get(path.suffix.lower()), _sniff(head)
+    is_drawing = actual in SUFFIXES.values()
+    if is_drawing and not path.suffix:  # bytes that came over a network need not have a name
+        named = next(kind for kind in SUFFIXES.values() if kind == actual)
     if named is None:
         known = ", ".join(sorted(SUFFIXES))
-        is_drawing = actual is not None and actual in SUFFIXES.values()
         hint = f"it looks like a {str(actual).upper()}: rename it" if is_drawing else "save it as PDF, DXF or PNG"
         kind = f"'{path.suffix}'" if path.suffix else "without a suffix"
         raise InputRefused(path.name, f"is of an unknown kind {kind} (known: {known}); {hint}")

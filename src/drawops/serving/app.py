@@ -9,33 +9,26 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import Body, FastAPI, File, Form, Request, UploadFile
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi_offline import FastAPIOffline
-from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
 from drawops import __version__
-from drawops.errors import Conflict, DrawopsError, ForbiddenTransition, InputRefused, NotAllowed, NotFound, Unavailable
+from drawops.errors import NotFound, Unavailable
 from drawops.serving.hooks import add_hooks
+from drawops.serving.oip import add_open_inference, caller_of
 from drawops.serving.page import page_html
+from drawops.serving.problems import Problem, add_problems
+from drawops.serving.reads import loaded, read_and_record
 from drawops.serving.shape_pages import add_shape_pages
 from drawops.serving.shapes import add_shapes
-from drawops.serving.slot import LoadedModel, ModelSlot
+from drawops.serving.slot import ModelSlot
 from drawops.serving.uploads import uploaded
 from drawops.settings import Settings, prepare_home
 
 logger = logging.getLogger(__name__)
 
 PREVIEW_PX = 2000
-_STATUS = {NotAllowed: 401, InputRefused: 422, NotFound: 404, ForbiddenTransition: 409, Conflict: 409, Unavailable: 503}
-
-
-class Problem(BaseModel):
-    """The shape of every error."""
-
-    error: str = Field(description="What, which, and what next.")
 
 
 def create_app(settings: Settings, *, follow_every_s: float = 2.0, wake: Callable[[], None] = lambda: None) -> FastAPI:
@@ -67,12 +60,11 @@ def create_app(settings: Settings, *, follow_every_s: float = 2.0, wake: Callabl
     )
     app.state.settings, app.state.slot, app.state.drain = settings, slot, threading.Event()
     _add_draining(app)
-    app.add_exception_handler(DrawopsError, _error_answer)
-    app.add_exception_handler(RequestValidationError, _invalid_answer)
-    app.add_exception_handler(HTTPException, _http_answer)
+    add_problems(app)
     _add_health(app, slot)
     _add_models(app, slot)
     _add_reading(app, settings, slot)
+    add_open_inference(app, settings, slot)
     add_shapes(app, settings)
     add_shape_pages(app, settings)
     add_hooks(app, settings, wake)
@@ -105,12 +97,12 @@ def _add_health(app: FastAPI, slot: ModelSlot) -> None:
         """A model version is loaded; 503 until then, and again when the server was told to stop."""
         if app.state.drain.is_set():
             raise Unavailable("This server is about to stop.")
-        return {"status": "ok", "model": _loaded(slot).label}
+        return {"status": "ok", "model": loaded(slot).label}
 
     @app.get("/v1/model", tags=["models"])
     def model() -> dict[str, Any]:
         """The version that serves and what is known of it."""
-        label = _loaded(slot).label
+        label = loaded(slot).label
         info = None if slot.from_files else _model_info(app.state.settings, label)
         return {"label": label, "drawops": __version__, "version": info}
 
@@ -139,18 +131,15 @@ def _add_reading(app: FastAPI, settings: Settings, slot: ModelSlot) -> None:
         """Read a drawing: lines with text, quad (pixels), angle, score, and the model version."""
         from drawops.drawings import open_drawing
         from drawops.evaluation.report_data import picture
-        from drawops.ocr import read_file
 
-        model = _loaded(slot)
+        model = loaded(slot)
         with uploaded(file) as path:
-            reading = read_file(path, model.reader, model=model.label, use_vector_text=vector_text)
-            reading["file"] = path.name
+            who = caller_of(request, caller)
+            reading = read_and_record(path, model, settings, caller=who, vector_text=vector_text)
             if preview:
                 with open_drawing(path) as drawing:
                     for entry in reading["pages"]:
                         entry["preview"] = picture(drawing.page(entry["page"]).image, max_side=PREVIEW_PX)
-            address = request.client.host if request.client else "?"
-            reading["reading_id"] = _record(settings, path, reading, caller=caller or f"http {address}")
         return reading
 
     @app.get("/v1/readings/{reading_id}", tags=["reading"])
@@ -179,12 +168,6 @@ def _download(reading: dict[str, Any], format: str) -> Response:
     return Response(content, media_type=kind, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"})
 
 
-def _loaded(slot: ModelSlot) -> LoadedModel:
-    if slot.current is None:
-        raise Unavailable(f"No model version is loaded yet. {slot.problem or 'Ask /readyz until it answers 200.'}")
-    return slot.current
-
-
 def _follow(slot: ModelSlot, stop: threading.Event, every_s: float) -> None:
     while not stop.is_set():
         before = slot.problem
@@ -196,34 +179,7 @@ def _follow(slot: ModelSlot, stop: threading.Event, every_s: float) -> None:
         stop.wait(every_s)
 
 
-def _record(settings: Settings, path: Path, reading: dict[str, Any], *, caller: str) -> Any:
-    from drawops.registry import Records
-
-    return Records(settings.records_url).store_reading(path, reading, caller=caller, source="api")
-
-
 def _model_info(settings: Settings, label: str) -> dict[str, Any]:
     from drawops.registry import ModelRegistry
 
     return ModelRegistry(settings).get(label).to_dict()
-
-
-def _error_answer(request: Request, exc: Exception) -> Response:
-    status = next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), 400)
-    if request.url.path == "/readyz":
-        return PlainTextResponse(str(exc), status_code=status)
-    return JSONResponse({"error": str(exc)}, status_code=status)
-
-
-def _invalid_answer(request: Request, exc: Exception) -> Response:
-    """What FastAPI itself refuses, in the shape of all our errors."""
-    assert isinstance(exc, RequestValidationError)
-    said = "; ".join(f"{'.'.join(map(str, e['loc'][1:])) or e['loc'][0]}: {e['msg']}" for e in exc.errors())
-    return JSONResponse({"error": f"{said}. See /docs for what {request.url.path} takes."}, status_code=422)
-
-
-def _http_answer(request: Request, exc: Exception) -> Response:
-    """No such address, or not with this method."""
-    assert isinstance(exc, HTTPException)
-    said = f"{request.method} {request.url.path}: {exc.detail}. See /docs for what there is."
-    return JSONResponse({"error": said}, status_code=exc.status_code, headers=exc.headers)

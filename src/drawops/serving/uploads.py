@@ -12,7 +12,14 @@ from fastapi import UploadFile
 from drawops.errors import InputRefused, NotFound
 
 MAX_UPLOAD_BYTES = 200 * 2**20
+_NAME_BYTES = 240  # of a file name, the last ones; file systems take 255
 _KEPT = 50  # drawings asked for last
+
+
+def plain_name(said: str) -> str:
+    """The name of a file without the folders of the machine that it comes from, short enough to be one here."""
+    name = Path(said.replace("\\", "/")).name.encode()[-_NAME_BYTES:].decode(errors="ignore")
+    return name if name.strip(". ") else "drawing"
 
 
 @contextmanager
@@ -22,9 +29,9 @@ def uploaded(file: UploadFile) -> Iterator[Path]:
     Raises:
         InputRefused: it is larger than 200 MiB.
     """
-    name = Path((file.filename or "").replace("\\", "/")).name or "drawing"
+    name = plain_name(file.filename or "")
     with TemporaryDirectory(prefix="drawops-") as folder:
-        path = Path(folder) / name[-180:]
+        path = Path(folder) / name
         written = 0
         with path.open("wb") as out:
             while chunk := file.file.read(2**20):
