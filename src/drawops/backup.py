@@ -27,7 +27,7 @@ from drawops.storage import open_store
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
-_SMALL = ("audit.jsonl", "audit.jsonl.head", "drawops.toml", "mlflow-keys.json")
+_SMALL = ("audit.jsonl", "audit.jsonl.head", "drawops.toml", "mlflow-keys.json", "keys.json")
 _DATABASES = ("records.db", "shapes.db", "mlflow-users.db")
 # Where MLflow's database names places by their full address.
 _ADDRESSES = {

@@ -110,12 +110,13 @@ def _check_index(settings: Settings) -> str:
 
 def _servers(settings: Settings) -> list[Check]:
     from drawops.errors import Unavailable
-    from drawops.serving.servers import call, known_servers
+    from drawops.serving.servers import call, key_for, known_servers
 
     checks = []
     for url in known_servers(settings):
         try:
-            checks.append(Check("server", True, f"{url} serves {call('GET', f'{url}/v1/model', timeout_s=5)['label']}"))
+            model = call("GET", f"{url}/v1/model", key=key_for(settings, url), timeout_s=5)
+            checks.append(Check("server", True, f"{url} serves {model['label']}"))
         except Unavailable as exc:
             checks.append(Check("server", False, str(exc)))
     return checks or [Check("server", True, "none is running (start one with `drawops serve`)")]

@@ -51,6 +51,29 @@ class Settings(BaseModel):
     kubernetes_namespace: str = Field("", description="Namespace of DrawOps; default: that of the pod or kubeconfig.")
     drain_s: float = Field(0, ge=0, description="Seconds a server goes on answering after it was told to stop.")
     listen: str = Field("127.0.0.1:8080", description="host:port on which `drawops serve` listens.")
+    access: Literal["auto", "keys", "open"] = Field(
+        "auto",
+        description="Whether the server asks for keys: auto does as soon as there is a key, and where it listens on more "
+        "than this machine.",
+    )
+    keys: str = Field(
+        "",
+        repr=False,
+        description="Keys that a server takes beside those of its home, as `drawops key add --elsewhere` prints them.",
+    )
+    server_key: str = Field("", repr=False, description="Key with which DrawOps calls servers on other machines.")
+    max_upload_mb: float = Field(200, gt=0, description="Largest request that a server takes.")
+    max_pages: int = Field(100, ge=1, description="Most pages of a drawing that a server reads.")
+    max_megapixels: float = Field(400, gt=0, le=400, description="Largest page that a server reads.")
+    rate_limit: str = Field("1200/minute", description="Requests a key or address may make, such as 10/second; '' any.")
+    at_once: int = Field(0, ge=0, description="Drawings read at the same time; 0: one for each thread or core.")
+    max_waiting: int = Field(32, ge=0, description="Drawings that may wait for their turn; more are answered with 503.")
+    log: Literal["auto", "text", "json"] = Field(
+        "auto", description="The server's log: JSON lines, or text; auto is text at a terminal."
+    )
+    metrics: Literal["keys", "open", "off"] = Field(
+        "keys", description="/metrics for Prometheus: guarded like the rest, open to all, or not there."
+    )
     threads: int = Field(0, ge=0, description="Inference threads; 0 lets the runtime choose.")
     engine: Literal["auto", "onnxruntime", "openvino"] = Field(
         "auto", description="What executes the models; auto measures once per machine which is faster."

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.server
 OVERLAYS = sorted(p.parent.name for p in (ROOT / "infra" / "overlays").glob("*/kustomization.yaml"))
 # Kinds of others: name of the resource, group, version. Their own schemas are not here, so only our part is checked.
 FOREIGN = {"InferenceService": ("inferenceservices", "serving.kserve.io", "v1beta1")}
-SECRET_NAMES = re.compile(r"password|secret|token|accesskey|access_key|mlflow$|records$|objects$|index$", re.I)
+SECRET_NAMES = re.compile(r"password|secret|token|accesskey|access_key|mlflow$|records$|objects$|index$|keys$", re.I)
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)

@@ -5,6 +5,8 @@ The formats are modules of this package (`pdf`, `dxf`, `raster`); each is import
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
@@ -23,6 +25,7 @@ SUFFIXES: dict[str, Format] = {
     ".jpeg": "jpeg",
 }
 MAX_PIXELS = 400_000_000  # 1.2 GB as RGB; an A0 sheet at 400 dpi has 250 million
+_limits: ContextVar[tuple[int, int | None]] = ContextVar("limits", default=(MAX_PIXELS, None))
 
 # Drawings that we can't read: in a folder they are refused by name rather than passed over.
 _FOREIGN_SUFFIXES = {
@@ -123,17 +126,39 @@ def open_drawing(path: Path | str, *, dpi: float = 200.0) -> Drawing:
     """
     path = Path(path)
     kind = _check_kind(path)
+    drawing = Drawing(path, kind, _source(path, kind, dpi))
+    most = _limits.get()[1]
+    if most is not None and drawing.page_count > most:
+        drawing.close()
+        raise InputRefused(
+            path.name, f"has {drawing.page_count} pages, more than the limit of {most}; send it in parts"
+        )
+    return drawing
+
+
+@contextmanager
+def limited(*, pixels: int, pages: int) -> Iterator[None]:
+    """In the block, on this thread, larger pages and drawings of more pages are refused: what a server lends to one
+    request. `pixels` can't be more than MAX_PIXELS."""
+    token = _limits.set((min(pixels, MAX_PIXELS), pages))
+    try:
+        yield
+    finally:
+        _limits.reset(token)
+
+
+def _source(path: Path, kind: Format, dpi: float) -> PageSource:
     if kind == "pdf":
         from drawops.drawings.pdf import PdfSource
 
-        return Drawing(path, kind, PdfSource(path, dpi))
+        return PdfSource(path, dpi)
     if kind == "dxf":
         from drawops.drawings.dxf import DxfSource
 
-        return Drawing(path, kind, DxfSource(path, dpi))
+        return DxfSource(path, dpi)
     from drawops.drawings.raster import RasterSource
 
-    return Drawing(path, kind, RasterSource(path, kind, dpi))
+    return RasterSource(path, kind, dpi)
 
 
 def find_files(paths: Iterable[Path | str]) -> list[Path]:
@@ -156,11 +181,12 @@ def find_files(paths: Iterable[Path | str]) -> list[Path]:
 
 
 def refuse_if_huge(name: str, width: int, height: int) -> None:
-    """Raises InputRefused for pictures over MAX_PIXELS; called with the header's numbers, before decoding."""
-    if width * height > MAX_PIXELS:
+    """Raises InputRefused for pictures over the limit; called with the header's numbers, before decoding."""
+    limit = _limits.get()[0]
+    if width * height > limit:
         raise InputRefused(
             name,
-            f"has {width} x {height} pixels, more than the limit of {MAX_PIXELS // 1_000_000} megapixels; "
+            f"has {width} x {height} pixels, more than the limit of {limit / 1e6:g} megapixels; "
             "export it at a lower resolution or in parts",
         )
 

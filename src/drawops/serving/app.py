@@ -8,20 +8,26 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from fastapi import Body, FastAPI, File, Form, Request, UploadFile
+from anyio import to_thread
+from fastapi import Body, FastAPI, File, Form, Request, Security, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.base import RequestResponseEndpoint
 
 from drawops import __version__
 from drawops.errors import NotFound, Unavailable
+from drawops.serving.access import Guard
+from drawops.serving.doorway import Doorway
 from drawops.serving.hooks import add_hooks
-from drawops.serving.oip import add_open_inference, caller_of
+from drawops.serving.keys import Key
+from drawops.serving.limits import Rate, Size, Work
+from drawops.serving.oip import add_open_inference
 from drawops.serving.page import page_html
 from drawops.serving.problems import Problem, add_problems
 from drawops.serving.reads import loaded, read_and_record
 from drawops.serving.shape_pages import add_shape_pages
 from drawops.serving.shapes import add_shapes
+from drawops.serving.sign_in import add_sign_in
 from drawops.serving.slot import ModelSlot
 from drawops.serving.uploads import uploaded
 from drawops.settings import Settings, prepare_home
@@ -29,18 +35,28 @@ from drawops.settings import Settings, prepare_home
 logger = logging.getLogger(__name__)
 
 PREVIEW_PX = 2000
+_QUICK_THREADS = 16
 
 
-def create_app(settings: Settings, *, follow_every_s: float = 2.0, wake: Callable[[], None] = lambda: None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    follow_every_s: float = 2.0,
+    wake: Callable[[], None] = lambda: None,
+    exposed: bool = False,
+    own_key: Key | None = None,
+) -> FastAPI:
     """The server of one home.
 
     Args:
+        exposed, own_key: see `Guard`.
         follow_every_s: how often it looks whether the champion has moved (a deployment also tells it at once).
         wake: called by webhooks: something may have changed in MLflow or in the object store.
     """
     prepare_home(settings)
-    slot = ModelSlot(settings)
-    stop = threading.Event()
+    slot, work = ModelSlot(settings), Work(settings)
+    guard = Guard(settings, exposed=exposed, own=own_key)
+    stop, drain = threading.Event(), threading.Event()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -48,6 +64,8 @@ def create_app(settings: Settings, *, follow_every_s: float = 2.0, wake: Callabl
             target=_follow, args=(slot, stop, follow_every_s), daemon=True, name="follow-champion"
         )
         follower.start()
+        # Those that wait for their turn hold a thread each; the quick answers need some beside them.
+        to_thread.current_default_thread_limiter().total_tokens = work.most + _QUICK_THREADS
         yield
         stop.set()
 
@@ -57,10 +75,20 @@ def create_app(settings: Settings, *, follow_every_s: float = 2.0, wake: Callabl
         description="Reads engineering drawings with the approved model version and finds parts of similar shape.",
         lifespan=lifespan,
         responses={422: {"model": Problem, "description": "Refused; the error says what, which and what next."}},
+        dependencies=[Security(HTTPBearer(auto_error=False, description="Where the server asks for a key."))],
     )
-    app.state.settings, app.state.slot, app.state.drain = settings, slot, threading.Event()
-    _add_draining(app)
+    app.state.settings, app.state.slot, app.state.work, app.state.drain = settings, slot, work, drain
+    app.add_middleware(
+        Doorway,
+        guard=guard,
+        rate=Rate(settings.rate_limit),
+        size=Size(settings.max_upload_mb),
+        work=work,
+        is_draining=drain.is_set,
+        on_end=lambda seen: None,
+    )
     add_problems(app)
+    add_sign_in(app, guard)
     _add_health(app, slot)
     _add_models(app, slot)
     _add_reading(app, settings, slot)
@@ -74,15 +102,6 @@ def create_app(settings: Settings, *, follow_every_s: float = 2.0, wake: Callabl
         return HTMLResponse(page_html())
 
     return app
-
-
-def _add_draining(app: FastAPI) -> None:
-    @app.middleware("http")
-    async def close_while_draining(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        response = await call_next(request)
-        if app.state.drain.is_set():
-            response.headers["Connection"] = "close"  # the client's next request finds another server
-        return response
 
 
 def _add_health(app: FastAPI, slot: ModelSlot) -> None:
@@ -126,16 +145,17 @@ def _add_reading(app: FastAPI, settings: Settings, slot: ModelSlot) -> None:
         file: Annotated[UploadFile, File(description="A drawing: PDF, DXF, TIFF, PNG or JPEG.")],
         vector_text: Annotated[bool, Form(description="Use the text that the file itself knows.")] = True,
         preview: Annotated[bool, Form(description="Add each page as a small picture (data URI).")] = False,
-        caller: Annotated[str, Form(description="Who asks; recorded with the reading.")] = "",
+        caller: Annotated[
+            str, Form(description="Who asks; recorded with the reading, beside the name of the key.")
+        ] = "",
     ) -> dict[str, Any]:
         """Read a drawing: lines with text, quad (pixels), angle, score, and the model version."""
         from drawops.drawings import open_drawing
         from drawops.evaluation.report_data import picture
 
         model = loaded(slot)
-        with uploaded(file) as path:
-            who = caller_of(request, caller)
-            reading = read_and_record(path, model, settings, caller=who, vector_text=vector_text)
+        with uploaded(request, file) as path:
+            reading = read_and_record(request, path, model, vector_text=vector_text, on_behalf_of=caller)
             if preview:
                 with open_drawing(path) as drawing:
                     for entry in reading["pages"]:

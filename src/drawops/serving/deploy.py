@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drawops.errors import Unavailable
-from drawops.serving.servers import call, known_servers
+from drawops.serving.servers import call, key_for, known_servers
 from drawops.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,21 +45,22 @@ def deploy(label: str, settings: Settings, *, by: str, why: str = "") -> Deploym
     servers = [url for url in known_servers(settings) if _answers(url)]
     try:
         for url in servers:
-            call("POST", f"{url}/v1/models/prepare", json={"label": version.label}, timeout_s=300)
+            key = key_for(settings, url)
+            call("POST", f"{url}/v1/models/prepare", key=key, json={"label": version.label}, timeout_s=300)
     except Unavailable as exc:
         registry.note_failed_deployment(version.label, by, str(exc))
         raise
     registry.mark_deployed(version.label, by=by, why=why or "deployed", servers=servers)
     try:
         for url in servers:
-            serving = call("POST", f"{url}/v1/models/reload")["label"]
+            serving = call("POST", f"{url}/v1/models/reload", key=key_for(settings, url))["label"]
             if serving != version.label:
                 raise Unavailable(f"{url} serves {serving} instead of {version.label}.")
     except Unavailable as exc:
         if before != version.label:
             registry.mark_deployed(before, by=by, why=f"{version.label} could not be served everywhere: {exc}")
             for url in servers:
-                _try_reload(url)
+                _try_reload(url, settings)
         raise
     logger.info("deployed %s on %d servers", version.label, len(servers))
     return Deployment(version.label, tuple(servers))
@@ -88,8 +89,8 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _try_reload(url: str) -> None:
+def _try_reload(url: str, settings: Settings) -> None:
     try:
-        call("POST", f"{url}/v1/models/reload")
+        call("POST", f"{url}/v1/models/reload", key=key_for(settings, url))
     except Unavailable as exc:
         logger.warning("%s", exc)

@@ -4,12 +4,11 @@ Two models: the recogniser (drawings in, lines out) and the shape embedding (dra
 """
 
 import json
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from fastapi import FastAPI, Request
@@ -22,7 +21,7 @@ from drawops.serving.reads import loaded, read_and_record
 from drawops.serving.shapes import shape_search
 from drawops.serving.slot import LoadedModel, ModelSlot
 from drawops.serving.tensors import LENGTH_HEADER, InferRequest, Tensor, decode, encode
-from drawops.serving.uploads import plain_name
+from drawops.serving.uploads import given
 from drawops.settings import Settings
 
 SHAPES = "drawing-shapes"
@@ -110,12 +109,11 @@ def add_open_inference(app: FastAPI, settings: Settings, slot: ModelSlot) -> Non
             serves = version_of(name, version)
             asked = decode(body, header_length, texts=["file_name"])
             _check_names("output", asked.outputs, outputs_of(name))
-            with _files(asked) as files:
+            with given(request, _drawings(asked)) as files:
                 if name == SHAPES:
                     return encode(asked, name, serves, _embedded(files, settings))
                 model = loaded(slot)
-                outputs = _read(files, model, settings, asked, caller=caller_of(request))
-                return encode(asked, name, model.label, outputs)
+                return encode(asked, name, model.label, _read(request, files, model, asked))
 
         content, headers = await run_in_threadpool(work)
         return Response(content, headers=headers)
@@ -136,12 +134,6 @@ _BODY = {
 }
 
 
-def caller_of(request: Request, said: str = "") -> str:
-    """Who asks, as it is recorded with a reading."""
-    address = request.client.host if request.client else "?"
-    return said or f"http {address}"
-
-
 def _shape_outputs() -> list[dict[str, Any]]:
     from drawops.similarity.embedding import Embedder
 
@@ -160,9 +152,8 @@ def _check_names(kind: str, asked: Iterable[str], there: Sequence[dict[str, Any]
             raise InputRefused(f"{kind} '{name}'", f"there is none. There are: {', '.join(known)}")
 
 
-@contextmanager
-def _files(asked: InferRequest) -> Iterator[list[Path]]:
-    """The drawings of a request as files.
+def _drawings(asked: InferRequest) -> list[tuple[str, IO[bytes]]]:
+    """Names and contents of the drawings of a request.
 
     Raises:
         InputRefused: there is no input `drawing`, one that nobody knows, or not as many names as drawings.
@@ -171,22 +162,16 @@ def _files(asked: InferRequest) -> Iterator[list[Path]]:
     if "drawing" not in asked.inputs:
         raise InputRefused("inputs", "`drawing` is missing")
     drawings = asked.inputs["drawing"]
-    names = asked.inputs.get("file_name") or [b"drawing"] * len(drawings)
+    names = asked.inputs.get("file_name") or [b""] * len(drawings)
     if len(names) != len(drawings):
         raise InputRefused("input 'file_name'", f"has {len(names)} elements for {len(drawings)} drawings")
-    with tempfile.TemporaryDirectory(prefix="drawops-") as folder:
-        paths = []
-        for number, (content, name) in enumerate(zip(drawings, names, strict=True)):
-            path = Path(folder, str(number), plain_name(name.decode(errors="replace")))
-            path.parent.mkdir()
-            path.write_bytes(content)
-            paths.append(path)
-        yield paths
+    pairs = zip(names, drawings, strict=True)
+    return [(name.decode(errors="replace"), BytesIO(content)) for name, content in pairs]
 
 
-def _read(files: Sequence[Path], model: LoadedModel, settings: Settings, asked: InferRequest, *, caller: str) -> Any:
+def _read(request: Request, files: Sequence[Path], model: LoadedModel, asked: InferRequest) -> list[Tensor]:
     vector_text = asked.parameters.get("vector_text", True) is not False
-    readings = [read_and_record(path, model, settings, caller=caller, vector_text=vector_text) for path in files]
+    readings = [read_and_record(request, path, model, vector_text=vector_text) for path in files]
     found = [
         (number, page["page"], line)
         for number, reading in enumerate(readings)

@@ -82,3 +82,28 @@ SHAPE_TEXTS: dict[str, dict[str, Any]] = {
         },
     },
 }
+
+SIGN_IN_TEXTS: dict[str, dict[str, str]] = {
+    "en": {
+        "title": "Sign in",
+        "home": "Read a drawing",
+        "api": "API",
+        "other": "中文",
+        "asks": "This server asks for a key",
+        "key": "Key",
+        "enter": "Sign in",
+        "where": "Who runs the server makes one with",
+        "wrong": "There is no such key, or it was revoked.",
+    },
+    "zh": {
+        "title": "登录",
+        "home": "识别图纸",
+        "api": "接口",
+        "other": "English",
+        "asks": "访问本服务器需要密钥",
+        "key": "密钥",
+        "enter": "登录",
+        "where": "请向服务器管理员索取，管理员用以下命令生成：",
+        "wrong": "密钥不存在或已被撤销。",
+    },
+}

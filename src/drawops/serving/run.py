@@ -1,6 +1,5 @@
 """Run the server in this process, with the watcher beside it."""
 
-import logging
 import os
 import socket
 import threading
@@ -9,6 +8,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from drawops.errors import SettingsError
+from drawops.serving.access import is_loopback
+from drawops.serving.keys import KeyRing, new_key
+from drawops.serving.request_log import set_up_log
 from drawops.serving.servers import registered
 from drawops.settings import Settings
 
@@ -30,28 +32,33 @@ def run_server(
         tied: end when standard input closes, as it does when the process that holds its other end is killed.
 
     Raises:
-        SettingsError: the address can't be listened on.
+        SettingsError: the address can't be listened on, or others can reach it and there is no key.
     """
     import uvicorn
 
     from drawops.registry import ModelRegistry
     from drawops.serving.app import create_app
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("alembic", "mlflow", "httpx"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    set_up_log(settings)
+    exposed = not is_loopback(host)
+    if exposed and settings.access == "auto" and not KeyRing(settings).all():
+        raise SettingsError(
+            f"On {host} others can reach this server, so it asks for keys, and there is none. Make one with "
+            "`drawops key add NAME --role operator`, or set DRAWOPS_ACCESS=open where something else guards it."
+        )
     # Of many servers on one MLflow none may begin the registry: that is for the home that keeps the audit record.
     if not settings.serve and (watch or not settings.mlflow_uri.startswith("http")):
         ModelRegistry(settings).ensure_base()
     listener = _listen(host, port)
     address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '') else host}:{listener.getsockname()[1]}"
     stop, wake = threading.Event(), threading.Event()
-    app = create_app(settings, wake=wake.set)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=30)
+    secret, own_key = new_key("deployment", "operator")
+    app = create_app(settings, wake=wake.set, exposed=exposed, own_key=own_key)
+    config = uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=30)
     server = _draining_server(config, app.state.drain, settings.drain_s)
     with ExitStack() as stack:
         stack.callback(stop.set)
-        stack.enter_context(registered(settings, address))
+        stack.enter_context(registered(settings, address, secret))
         if watch:
             _start_watcher(settings, stop, wake)
         if tied:

@@ -16,13 +16,14 @@ def _folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def registered(settings: Settings, url: str) -> Iterator[None]:
-    """Announce this process as a server at `url` while the block runs."""
+def registered(settings: Settings, url: str, key: str) -> Iterator[None]:
+    """Announce this process as a server at `url` while the block runs, with the key for those who may read the home."""
     folder = _folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{os.getpid()}.json"
     partial = file.with_suffix(".part")
-    partial.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps({"url": url, "pid": os.getpid(), "key": key}), encoding="utf-8")
     partial.replace(file)
     try:
         yield
@@ -49,16 +50,28 @@ def url_of(settings: Settings, pid: int) -> str | None:
     return json.loads(file.read_text(encoding="utf-8"))["url"] if file.is_file() else None
 
 
-def call(method: str, url: str, *, timeout_s: float = 60.0, **kwargs: Any) -> dict[str, Any]:
+def key_for(settings: Settings, url: str) -> str:
+    """The key with which the server at `url` is called: its own, where it is one of this home, else DRAWOPS_SERVER_KEY."""
+    for file in _folder(settings).glob("*.json"):
+        entry = json.loads(file.read_text(encoding="utf-8"))
+        if entry["url"] == url and entry.get("key"):
+            return str(entry["key"])
+    return settings.server_key
+
+
+def call(method: str, url: str, *, key: str = "", timeout_s: float = 60.0, **kwargs: Any) -> dict[str, Any]:
     """One request to a DrawOps server.
 
+    Args:
+        key: see `key_for`.
     Raises:
         Unavailable: no answer, or an error answer (its reason is in the message).
     """
     import httpx
 
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        response = httpx.request(method, url, timeout=timeout_s, trust_env=False, **kwargs)
+        response = httpx.request(method, url, headers=headers, timeout=timeout_s, trust_env=False, **kwargs)
     except httpx.HTTPError as exc:
         raise Unavailable(f"{url} did not answer: {exc}") from exc
     if response.is_error:

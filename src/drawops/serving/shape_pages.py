@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, File, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -18,6 +18,7 @@ from drawops.drawings import open_drawing
 from drawops.drawings.model import Page
 from drawops.errors import DrawopsError, InputRefused
 from drawops.evaluation.report_data import picture
+from drawops.serving.page import language_of, rendered
 from drawops.serving.page_texts import SHAPE_TEXTS
 from drawops.serving.shapes import indexed_file, shape_search
 from drawops.serving.uploads import KeptDrawings, uploaded
@@ -67,7 +68,7 @@ def add_shape_pages(app: FastAPI, settings: Settings) -> None:
         request: Request, file: Annotated[UploadFile, File()], lang: Annotated[str, Form()] = ""
     ) -> RedirectResponse | HTMLResponse:
         try:
-            with uploaded(file) as path, open_drawing(path):
+            with uploaded(request, file) as path, open_drawing(path):
                 key = kept.keep(path)
         except DrawopsError as exc:
             return _page(request, Asked({"lang": lang}), status=422, error=str(exc))
@@ -204,28 +205,11 @@ def _score(text: str) -> float:
         raise InputRefused(f"min_score={text}", "must be a number between 0 and 1") from exc
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["path"] = lambda text: quote(str(text), safe="")
-    return environment
-
-
 def _page(
     request: Request, asked: Asked, *, template: str = "shapes.html.j2", status: int = 200, **values: Any
 ) -> HTMLResponse:
-    spoken = asked.get("lang") or request.headers.get("accept-language", "en")
-    language = "zh" if spoken.startswith("zh") else "en"
+    language = language_of(request, asked.get("lang"))
     nothing: dict[str, Any] = {
-        "error": "",
         "sheet": None,
         "views": [],
         "box": None,
@@ -234,10 +218,5 @@ def _page(
         "ranges": [],
         "indexed": 0,
     }
-    text = SHAPE_TEXTS[language]
-    html = (
-        _environment()
-        .get_template(template)
-        .render({**nothing, "metadata": {}, **values, "asked": asked, "t": text, "language": language})
-    )
-    return HTMLResponse(html, status_code=status)
+    values = {**nothing, "metadata": {}, **values, "asked": asked, "t": SHAPE_TEXTS[language]}
+    return rendered(template, language, status=status, **values)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import cv2
-from fastapi import FastAPI, File, Form, Query, UploadFile
+from fastapi import FastAPI, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
 
 from drawops.drawings.model import Image
@@ -33,6 +33,7 @@ def shape_search(settings: Settings) -> ShapeSearch:
 def add_shapes(app: FastAPI, settings: Settings) -> None:
     @app.post("/v1/similar", tags=["shapes"])
     def similar(
+        request: Request,
         file: Annotated[UploadFile, File(description="A drawing, or a crop of one.")],
         k: Annotated[int, Form(description="How many drawings at most.")] = 10,
         min_score: Annotated[float | None, Form(description="Only hits with at least this score, 0 to 1.")] = None,
@@ -47,16 +48,18 @@ def add_shapes(app: FastAPI, settings: Settings) -> None:
         ] = False,
     ) -> dict[str, Any]:
         """The drawings whose shape is most similar; score = (1 + cosine) / 2 of the best view."""
-        with uploaded(file) as path:
+        with uploaded(request, file) as path:
             hits = shape_search(settings).search(
                 path, k, min_score, json_object("where", where), page=page, box=parse_box(box), rerank=rerank
             )
             return {"hits": [hit.to_dict() for hit in hits]}
 
     @app.post("/v1/embed", tags=["shapes"])
-    def embed(file: Annotated[UploadFile, File(description="A drawing, or a crop of one.")]) -> dict[str, Any]:
+    def embed(
+        request: Request, file: Annotated[UploadFile, File(description="A drawing, or a crop of one.")]
+    ) -> dict[str, Any]:
         """The shape vectors of a drawing's views and the version of the embedding."""
-        with uploaded(file) as path:
+        with uploaded(request, file) as path:
             return shape_search(settings).embed(path)
 
     @app.get("/v1/index", tags=["shapes"])

@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 class LoadedModel:
     label: str
     reader: "Reader"
+    digest: str
+    """sha256 of the recogniser's file."""
 
 
 class ModelSlot:
@@ -53,7 +55,6 @@ class ModelSlot:
             NotFound, ForbiddenTransition: no such version, or it is not approved.
         """
         from drawops.errors import ForbiddenTransition
-        from drawops.ocr import open_reader
         from drawops.registry import ModelRegistry
 
         registry = ModelRegistry(self._settings)
@@ -66,7 +67,7 @@ class ModelSlot:
                     self._prepared = held
                     return held.label
             logger.info("loading %s", version.label)
-            self._prepared = LoadedModel(version.label, open_reader(registry.fetch(version.label), self._settings))
+            self._prepared = self._load(version.label, registry.fetch(version.label))
             return version.label
 
     def follow_champion(self) -> str:
@@ -97,12 +98,20 @@ class ModelSlot:
     def _serve_files(self, wanted: str) -> str:
         """Serve files that are here already; no registry is asked, who put them there answers for them."""
         if self._current is None:
-            from drawops.ocr import open_reader
             from drawops.ocr.model_files import load_card
             from drawops.registry.versions import BASE_LABEL
 
             folder = None if wanted == "base" else Path(wanted)
             label = BASE_LABEL if folder is None else str(load_card(folder).get("label") or folder.name)
-            self._current = LoadedModel(label, open_reader(folder, self._settings))
+            self._current = self._load(label, folder)
             logger.info("serving %s from files", label)
         return self._current.label
+
+    def _load(self, label: str, folder: Path | None) -> LoadedModel:
+        from drawops.ocr import open_reader
+        from drawops.ocr.model_files import base_recogniser, onnx_file
+        from drawops.registry.artifacts import sha256_of
+
+        return LoadedModel(
+            label, open_reader(folder, self._settings), sha256_of(onnx_file(folder or base_recogniser()))
+        )

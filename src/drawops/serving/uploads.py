@@ -2,16 +2,17 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
 
-from fastapi import UploadFile
+from fastapi import Request, UploadFile
 
-from drawops.errors import InputRefused, NotFound
+from drawops.errors import NotFound
+from drawops.serving.doorway import seen_of
 
-MAX_UPLOAD_BYTES = 200 * 2**20
 _NAME_BYTES = 240  # of a file name, the last ones; file systems take 255
 _KEPT = 50  # drawings asked for last
 
@@ -23,23 +24,32 @@ def plain_name(said: str) -> str:
 
 
 @contextmanager
-def uploaded(file: UploadFile) -> Iterator[Path]:
-    """The upload as a file under its own name, which decides the format and goes into the record.
-
-    Raises:
-        InputRefused: it is larger than 200 MiB.
-    """
-    name = plain_name(file.filename or "")
-    with TemporaryDirectory(prefix="drawops-") as folder:
-        path = Path(folder) / name
-        written = 0
-        with path.open("wb") as out:
-            while chunk := file.file.read(2**20):
-                written += len(chunk)
-                if written > MAX_UPLOAD_BYTES:
-                    raise InputRefused(name, f"larger than {MAX_UPLOAD_BYTES // 2**20} MiB. Send single sheets.")
-                out.write(chunk)
+def uploaded(request: Request, file: UploadFile) -> Iterator[Path]:
+    """The upload as a file under its own name, which decides the format and goes into the record. The block runs when
+    it is the request's turn."""
+    with given(request, [(file.filename or "", file.file)]) as (path,):
         yield path
+
+
+@contextmanager
+def given(request: Request, drawings: Iterable[tuple[str, IO[bytes]]]) -> Iterator[list[Path]]:
+    """Drawings of a request, each under its own name in a folder of its own; the log names them by sha256."""
+    with TemporaryDirectory(prefix="drawops-") as folder, request.app.state.work.turn():
+        paths, hashes = [], []
+        for number, (name, content) in enumerate(drawings):
+            path = Path(folder, str(number), plain_name(name))
+            path.parent.mkdir()
+            with path.open("wb") as out:
+                shutil.copyfileobj(content, out, 2**20)
+            hashes.append(hash_of(path))
+            paths.append(path)
+        seen_of(request).drawing = " ".join(hashes)
+        yield paths
+
+
+def hash_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class KeptDrawings:
@@ -50,8 +60,7 @@ class KeptDrawings:
 
     def keep(self, path: Path) -> str:
         """Copy a drawing; returns the key under which `find` has it."""
-        with path.open("rb") as stream:
-            key = hashlib.file_digest(stream, "sha256").hexdigest()[:24]
+        key = hash_of(path)[:24]
         place = self.folder / key
         place.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place / path.name)
