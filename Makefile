@@ -44,7 +44,7 @@ check: $(STAMP) ## Format, lint, types, unit tests
 
 test-servers: $(STAMP) ## Tests that need servers or a browser (Debian, as root); a skip is a failure
 	@infra/ci/install-test-tools
-	@DRAWOPS_REQUIRE=$${DRAWOPS_REQUIRE:-browser,postgresql$(if $(wildcard ../shared/opensearch),$(comma)opensearch)$(if $(wildcard ../shared/minio),$(comma)minio)} $(BIN)/python -m pytest -q -m server --ignore tests/containers --ignore tests/cluster
+	@DRAWOPS_REQUIRE=$${DRAWOPS_REQUIRE:-browser,postgresql,promtool$(if $(wildcard ../shared/opensearch),$(comma)opensearch)$(if $(wildcard ../shared/minio),$(comma)minio)} $(BIN)/python -m pytest -q -m server --ignore tests/containers --ignore tests/cluster
 
 test-containers: $(STAMP) ## Build the images and run the pipeline in containers (podman from Debian, as root)
 	@infra/ci/podman images

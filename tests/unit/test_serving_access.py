@@ -243,7 +243,7 @@ def test_when_too_many_drawings_wait_another_is_told_to_come_again(settings: Set
             for thread in threads:
                 thread.start()
             deadline = time.monotonic() + 30
-            while app.state.work._inside < 2 and time.monotonic() < deadline:
+            while app.state.work.inside < 2 and time.monotonic() < deadline:
                 time.sleep(0.01)
             refused = client.post("/v1/embed", files={"file": ("a.png", picture())})
             assert (
@@ -252,7 +252,7 @@ def test_when_too_many_drawings_wait_another_is_told_to_come_again(settings: Set
             assert client.get("/healthz").status_code == client.get("/v1/me").status_code == 200
         for thread in threads:
             thread.join()
-    assert app.state.work._inside == 0 and 503 not in statuses and len(statuses) == 2
+    assert app.state.work.inside == 0 and 503 not in statuses and len(statuses) == 2
 
 
 def test_a_drawing_of_too_many_pages_or_pixels_is_refused(settings: Settings, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Drift: are the champion's readings less sure of a symbol than they were when it began to serve?"""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean as mean
+from typing import Any
 
 from drawops.registry.records import StoredReading
 
@@ -36,13 +38,10 @@ def find_drift(first: Sequence[StoredReading], newest: Sequence[StoredReading], 
     """
     from scipy.stats import mannwhitneyu
 
-    before, now = _scores(first), _scores(newest)
-    tested = []
-    for symbol in sorted(before.keys() & now.keys()):
-        a, b = before[symbol], now[symbol]
-        if min(len(a), len(b)) >= MIN_READINGS:
-            p_value = float(mannwhitneyu(b, a, alternative="less").pvalue)
-            tested.append(Drift(symbol, sum(a) / len(a), sum(b) / len(b), p_value))
+    tested = [
+        Drift(symbol, mean(a), mean(b), float(mannwhitneyu(b, a, alternative="less").pvalue))
+        for symbol, a, b in _compared(first, newest)
+    ]
     found = []
     for rank, one in enumerate(sorted(tested, key=lambda d: d.p_value)):
         if one.p_value > ALPHA / (len(tested) - rank):
@@ -52,14 +51,34 @@ def find_drift(first: Sequence[StoredReading], newest: Sequence[StoredReading], 
     return sorted(found, key=lambda d: d.now - d.before)
 
 
+def score_changes(first: Sequence[StoredReading], newest: Sequence[StoredReading]) -> dict[str, tuple[float, float]]:
+    """For every symbol that `find_drift` would test its mean score (at first, now): what it tests, to be watched."""
+    return {symbol: (mean(a), mean(b)) for symbol, a, b in _compared(first, newest)}
+
+
+def symbol_scores(pages: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """For every character of a reading the mean score of the lines that hold it. Lines that came from vector text are
+    left out."""
+    scores: dict[str, list[float]] = defaultdict(list)
+    for line in (line for page in pages for line in page["lines"] if line.get("source") != "vector"):
+        for symbol in set(line["text"]) - {" "}:
+            scores[symbol].append(float(line["score"]))
+    return {symbol: mean(values) for symbol, values in scores.items()}
+
+
+def _compared(
+    first: Sequence[StoredReading], newest: Sequence[StoredReading]
+) -> Iterator[tuple[str, list[float], list[float]]]:
+    """(symbol, its scores at first, and now), one figure a reading, where there are enough of both."""
+    before, now = _scores(first), _scores(newest)
+    for symbol in sorted(before.keys() & now.keys()):
+        if min(len(before[symbol]), len(now[symbol])) >= MIN_READINGS:
+            yield symbol, before[symbol], now[symbol]
+
+
 def _scores(readings: Sequence[StoredReading]) -> dict[str, list[float]]:
-    """For every character the mean score of the lines that hold it, one figure a reading."""
     means: dict[str, list[float]] = defaultdict(list)
     for reading in readings:
-        scores: dict[str, list[float]] = defaultdict(list)
-        for line in (line for page in reading.pages for line in page["lines"] if line.get("source") != "vector"):
-            for symbol in set(line["text"]) - {" "}:
-                scores[symbol].append(float(line["score"]))
-        for symbol, values in scores.items():
-            means[symbol].append(sum(values) / len(values))
+        for symbol, score in symbol_scores(reading.pages).items():
+            means[symbol].append(score)
     return means

@@ -21,6 +21,7 @@ from drawops.serving.doorway import Doorway
 from drawops.serving.hooks import add_hooks
 from drawops.serving.keys import Key
 from drawops.serving.limits import Rate, Size, Work
+from drawops.serving.metrics import Metrics, add_metrics
 from drawops.serving.oip import add_open_inference
 from drawops.serving.page import page_html
 from drawops.serving.problems import Problem, add_problems
@@ -55,6 +56,7 @@ def create_app(
     """
     prepare_home(settings)
     slot, work = ModelSlot(settings), Work(settings)
+    metrics = Metrics(settings, slot, work)
     guard = Guard(settings, exposed=exposed, own=own_key)
     stop, drain = threading.Event(), threading.Event()
 
@@ -78,6 +80,7 @@ def create_app(
         dependencies=[Security(HTTPBearer(auto_error=False, description="Where the server asks for a key."))],
     )
     app.state.settings, app.state.slot, app.state.work, app.state.drain = settings, slot, work, drain
+    app.state.metrics = metrics
     app.add_middleware(
         Doorway,
         guard=guard,
@@ -85,10 +88,11 @@ def create_app(
         size=Size(settings.max_upload_mb),
         work=work,
         is_draining=drain.is_set,
-        on_end=lambda seen: None,
+        on_end=metrics.request_ended,
     )
     add_problems(app)
     add_sign_in(app, guard)
+    add_metrics(app, metrics, settings)
     _add_health(app, slot)
     _add_models(app, slot)
     _add_reading(app, settings, slot)

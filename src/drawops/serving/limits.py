@@ -79,7 +79,8 @@ class Work:
         self.at_once = settings.at_once or settings.threads or len(os.sched_getaffinity(0))
         self.most = self.at_once + settings.max_waiting
         self._turns = threading.BoundedSemaphore(self.at_once)
-        self._inside = 0
+        self.inside = 0
+        """Drawings that are worked on or wait."""
 
     def is_work(self, request: Request) -> bool:
         return request.method == "POST" and bool(_WORK.fullmatch(request.url.path))
@@ -87,12 +88,12 @@ class Work:
     @contextmanager
     def admitted(self) -> Iterator[bool]:
         """Is there room for another? On the event loop only."""
-        room = self._inside < self.most
-        self._inside += room
+        room = self.inside < self.most
+        self.inside += room
         try:
             yield room
         finally:
-            self._inside -= room
+            self.inside -= room
 
     def full(self) -> Response:
         said = f"{self.most} drawings are being read or wait for it (DRAWOPS_AT_ONCE, DRAWOPS_MAX_WAITING). "

@@ -33,6 +33,7 @@ def read_and_record(
     seen.model, seen.digest = model.label, model.digest
     seen.pages += len(reading["pages"])
     seen.lines += sum(len(page["lines"]) for page in reading["pages"])
+    request.app.state.metrics.drawing_read(model.label, reading["pages"])
     records = Records(request.app.state.settings.records_url)
     reading["reading_id"] = records.store_reading(path, reading, caller=_caller(seen, on_behalf_of), source="api")
     return reading
