@@ -13,6 +13,7 @@ import pypdfium2.raw as raw
 from drawops.drawings.harvest import Piece, to_lines
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.drawings.opening import refuse_if_huge
+from drawops.drawings.pdf_outlines import outlines
 from drawops.drawings.symbols import mark_partial
 from drawops.errors import InputRefused
 
@@ -61,7 +62,9 @@ class PdfSource:
             image = np.repeat(pixels.reshape(*pixels.shape[:2], -1), 3, 2) if bitmap.n_channels == 1 else pixels
             image = np.ascontiguousarray(image[:, :, :3]).copy()
             bitmap.close()
-            return Page(index, image, self._dpi, tuple(_text_lines(page, image)))
+            to_pixels = _page_to_pixels(page, image.shape[1], image.shape[0])
+            lines = tuple(_text_lines(page, image, to_pixels))
+            return Page(index, image, self._dpi, lines, outlines(page, to_pixels, image.shape[:2]))
         except pdfium.PdfiumError as exc:
             raise InputRefused(self._name, f"page {index} can't be drawn: {exc}; export it again") from exc
         finally:
@@ -81,11 +84,10 @@ def _check_end(path: Path) -> None:
         raise InputRefused(path.name, "is cut off (the end mark is missing); copy or export it again")
 
 
-def _text_lines(page: Any, image: Image) -> list[TextLine]:
+def _text_lines(page: Any, image: Image, to_pixels: np.ndarray) -> list[TextLine]:
     height, width = image.shape[:2]
     text_page = page.get_textpage()
     try:
-        to_pixels = _page_to_pixels(page, width, height)
         pieces = [p for i in range(raw.FPDFText_CountChars(text_page)) if (p := _piece(text_page, i, to_pixels))]
     finally:
         text_page.close()

@@ -25,9 +25,11 @@ Mask = NDArray[np.uint8]
 _WORK_SIDE = 2000  # pixels of the longer side at which shapes are looked for
 _PICTURE_SIDE = 1700  # up to this size a picture without frame is one view, however many pieces it has
 _MAX_VIEWS = 12
+_WRITTEN = 0.12  # of a cell
 _INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below thin lines
 _SHARP = 60  # step of darkness within two pixels of a line's rim; grain makes up to 40, drawings 160 and more
 _PALE = 15  # the palest frame
+_FAINT = 30  # a fold
 _BOX = 7  # pixels over which the weight of a line is measured; no outline is wider at the working size
 
 
@@ -56,6 +58,7 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     image = page.image if isinstance(page, Page) else page
     text = [*(page.lines if isinstance(page, Page) else ()), *lines]
     darkness, scale = _darkness(_grey(image))
+    _take_out_folds(darkness)
     ink = _binary(darkness > _INK)
     if not _is_drawn(darkness, ink):
         return []
@@ -65,8 +68,11 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     sheet = ink if frame is None else ink & frame
     if frame is None and max(ink.shape) > _PICTURE_SIDE:
         sheet = _without_edge(ink)
+    writing = np.zeros_like(ink)
     for line in text:
-        cv2.fillPoly(sheet, [np.round(np.multiply(line.quad, scale)).astype(np.int32)], 0)
+        quad = np.round(np.multiply(line.quad, scale)).astype(np.int32)
+        cv2.fillPoly(writing, [quad], 255)
+        cv2.fillPoly(sheet, [quad], 0)
     if not sheet.any():
         return []
     outlines = _heavy_lines(darkness, sheet)
@@ -77,14 +83,16 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
             outlines, sheet = (drawn if outlines is sheet else outlines & drawn), drawn
     if frame is None and outlines is sheet:  # a symbol, a sketch, a silhouette: all of it is shape
         apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
-        return _views(_fill(sheet), sheet, scale, gap=apart)
+        views = _views(_fill(sheet), sheet, scale, gap=apart)
+        return _without_tables(views, sheet, writing, scale) if apart else views
     solid = _solid(outlines)
     everything = solid if outlines is sheet else _solid(sheet)
     if cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):  # what seemed light were outlines too
         solid, outlines = everything, sheet
     if cv2.countNonZero(solid) < cv2.countNonZero(outlines) / 2:  # nothing closed: the drawn lines are the shape
         solid = outlines
-    return _views(solid, outlines, scale, gap=max(sheet.shape) // 150)
+    views = _views(solid, outlines, scale, gap=max(sheet.shape) // 150)
+    return _without_tables(views, ink, writing, scale)
 
 
 def parse_box(text: str) -> Box | None:
@@ -130,6 +138,20 @@ def _darkness(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
         light = cv2.resize(light, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
         grey = cv2.divide(grey, np.maximum(light, 1), scale=255)
     return 255 - grey, scale
+
+
+def _take_out_folds(darkness: NDArray[np.uint8]) -> None:
+    """Folds and scratches of a scan, which run from edge to edge of the paper and would cut the sheet in two."""
+    for across in (darkness, darkness.T):
+        height, width = across.shape
+        reach, border = max(3, height // 300), max(2, width // 100)
+        near = cv2.dilate(np.ascontiguousarray(across), np.ones((2 * reach + 1, 1), np.uint8)) > _FAINT
+        rows = (near.mean(axis=1) > 0.97) & near[:, :border].all(axis=1) & near[:, -border:].all(axis=1)
+        rows[: height // 25] = rows[-(height // 25) :] = False  # a frame along the edge
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]]).astype(np.int8)))
+        for start, end in edges.reshape(-1, 2):
+            if end - start <= 4 * reach:  # what crosses it is dark on both sides
+                across[start:end] = np.minimum(across[start - 1], across[end])
 
 
 def _is_drawn(darkness: NDArray[np.uint8], ink: Mask) -> bool:
@@ -254,6 +276,48 @@ def _views(solid: Mask, outlines: Mask, scale: float, *, gap: int | None) -> lis
         found.append((cv2.countNonZero(silhouette), View(box, silhouette, lines)))  # type: ignore[arg-type]
     found.sort(key=lambda f: -f[0])
     return [view for area, view in found[:_MAX_VIEWS] if area >= 0.02 * found[0][0] and max(view.silhouette.shape) >= 8]
+
+
+def _without_tables(views: list[View], ink: Mask, writing: Mask, scale: float) -> list[View]:
+    """Without those that are tables, unless all are. `ink` is all that is drawn on the page, `writing` where the file says
+    that text stands; letters of scans are told by their size."""
+    largest = max(12, max(ink.shape) // 50)
+    kept = []
+    for view in views:
+        left, top, right, bottom = (round(v * scale) for v in view.box)
+        window = slice(top, bottom), slice(left, right)
+        rectangle = cv2.countNonZero(view.silhouette) > 0.93 * view.silhouette.size
+        if not (rectangle and _is_table(ink[window], writing[window] | _letters(ink[window], largest))):
+            kept.append(view)
+    return kept or views
+
+
+def _is_table(ink: Mask, written: Mask) -> bool:
+    """Whether a rectangle consists of cells with writing in them: a table, a tolerance frame, a boxed note."""
+    rules = cv2.dilate(ink, np.ones((3, 3), np.uint8))
+    rules[written > 0] = 0
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(255 - rules, connectivity=4)
+    share = np.bincount(labels[written > 0], minlength=len(stats)) / stats[:, cv2.CC_STAT_AREA]
+    filled = stats[:, cv2.CC_STAT_AREA] / (stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT])
+    lettered = (share > _WRITTEN) & (filled > 0.85)
+    lettered[0] = False
+    return bool(stats[lettered, cv2.CC_STAT_AREA].sum() > 0.6 * ink.size)
+
+
+def _letters(lines: Mask, largest: int) -> Mask:
+    """The boxes of pieces as large as letters that stand free; not of circles, which are holes."""
+    height, width = lines.shape
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(lines)
+    boxes = np.zeros_like(lines)
+    for label, (x, y, w, h, inked) in enumerate(stats[1:], start=1):
+        free = x > 0 and y > 0 and x + w < width and y + h < height
+        if not free or not 4 <= max(w, h) <= largest:
+            continue
+        piece = _binary(labels[y : y + h, x : x + w] == label)
+        if 0.8 < w / h < 1.25 and cv2.countNonZero(_fill(piece)) > 0.65 * w * h and inked < 0.5 * w * h:
+            continue
+        boxes[y : y + h, x : x + w] = 255
+    return boxes
 
 
 def _binary(condition: NDArray[np.bool_]) -> Mask:

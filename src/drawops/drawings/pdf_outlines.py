@@ -1,0 +1,192 @@
+"""What may be an outline of the part on a vector PDF page, told by how its lines are drawn: weight, shade and dashes.
+
+A PDF has no layers that could be relied on, but knows each line's exact width: dimensions, leaders, hatching and
+the lines of forms are drawn lighter than outlines, centre lines are dash-dotted, arrows and letters are small fills.
+"""
+
+import ctypes
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import pypdfium2.raw as raw
+from numpy.typing import NDArray
+
+_MAX_SEGMENTS = 100_000  # a page of more is a map or a rendering; a second of reading
+_DEPTH = 4  # of forms within forms
+_SPLIT = 1.3  # so much heavier are outlines than the lightest lines of a drawing in two weights
+_SHARE = 0.08  # of all drawn length; less is no class of lines
+_SPAN = 0.6  # of a page's side: frames and rulings of forms, which say nothing about the weight of outlines
+_LETTER = 0.04  # of the page's longer side: fills smaller than that are letters and arrows
+_SCAN = 0.5  # of the page: a picture larger than that is a scan, and its lines are pixels
+_SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
+_CURVE = np.linspace(0, 1, 9)[1:, None]
+_BERNSTEIN = np.concatenate(
+    [3 * (1 - _CURVE) ** 2 * _CURVE, 3 * (1 - _CURVE) * _CURVE**2, _CURVE**3, (1 - _CURVE) ** 3], axis=1
+)
+
+Affine = NDArray[np.floating]
+"""(2, 3)"""
+
+
+class _Path:
+    """Polylines in pixels, and how they are drawn. `weight` is the width in pixels times the darkness, 0 to 1."""
+
+    def __init__(self, lines: Sequence[NDArray[np.floating]], width: float, shade: float, dashes: int, filled: bool):
+        self.lines, self.width, self.dashes, self.filled = lines, width, dashes, filled
+        self.weight = width * (1 - shade)
+        self.sizes = np.array([np.ptp(line, axis=0) for line in lines])
+        self.length = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in lines)
+
+
+def outlines(page: Any, to_pixels: Affine, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """(H, W) bool: what may be outlines on a page of PDFium; None where the page doesn't tell, as a scan does not.
+
+    Args:
+        to_pixels: from points of the page to pixels. shape: height and width in pixels.
+    """
+    paths: list[_Path] = []
+    pictures: list[NDArray[np.int32]] = []
+    segments = 0
+    for item, affine in _objects(page, to_pixels):
+        kind = raw.FPDFPageObj_GetType(item)
+        if kind == raw.FPDF_PAGEOBJ_PATH:
+            segments += max(raw.FPDFPath_CountSegments(item), 0)
+            if segments > _MAX_SEGMENTS:
+                return None
+            if path := _path(item, affine):
+                paths.append(path)
+        elif kind in (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_SHADING):  # shaded views are pictures
+            corners = _bounds(item, affine)
+            if abs(cv2.contourArea(corners.astype(np.float32))) > _SCAN * shape[0] * shape[1]:
+                return None
+            pictures.append(_fixed(corners))
+    strokes = [path for path in paths if not path.filled and path.dashes < 4]
+    threshold = _weight_of_outlines(strokes, shape)
+    letter = _LETTER * max(shape)
+    mask = np.zeros(shape, np.uint8)
+    left_out = False
+    for path in paths:
+        large = [_fixed(line) for line, size in zip(path.lines, path.sizes, strict=True) if size.max() >= letter]
+        if path.filled and large:
+            cv2.fillPoly(mask, large, 255, cv2.LINE_8, _SHIFT)
+        elif not path.filled and path.dashes < 4 and path.weight >= threshold:
+            cv2.polylines(
+                mask, [_fixed(line) for line in path.lines], False, 255, round(path.width) + 2, cv2.LINE_8, _SHIFT
+            )
+        else:
+            left_out = True
+    if not left_out or not mask.any():
+        return None
+    for corners_fixed in pictures:
+        cv2.fillPoly(mask, [corners_fixed], 255, cv2.LINE_8, _SHIFT)
+    return mask > 0
+
+
+def _weight_of_outlines(strokes: list[_Path], shape: tuple[int, int]) -> float:
+    """The weight from which a line may be an outline; 0 where all lines have one weight.
+
+    It lies in the widest gap, in ratio, between the weights of a drawing, with enough drawn length on both sides.
+    Letters drawn in strokes come in any weight, so that small paths don't count.
+    """
+    span, letter = _SPAN * np.array(shape[::-1]), _LETTER * max(shape)
+    telling = [s for s in strokes if (s.sizes < span).all() and s.sizes.max() >= letter]
+    if not telling:
+        return 0.0
+    weights = np.array([max(s.weight, 1e-3) for s in telling])
+    lengths = np.array([s.length for s in telling])
+    order = np.argsort(weights)
+    weights, share = weights[order], np.cumsum(lengths[order]) / max(lengths.sum(), 1e-9)
+    gaps = np.where((share[:-1] >= _SHARE) & (share[:-1] <= 1 - _SHARE), weights[1:] / weights[:-1], 1.0)
+    if not len(gaps) or gaps.max() < _SPLIT:
+        return 0.0
+    at = int(gaps.argmax())
+    return float(np.sqrt(weights[at] * weights[at + 1]))
+
+
+def _objects(holder: Any, affine: Affine, depth: int = 0) -> Iterator[tuple[Any, Affine]]:
+    """The objects of a page or a form, forms opened, each with the way from its parent to pixels."""
+    if depth:
+        count, get = raw.FPDFFormObj_CountObjects(holder), raw.FPDFFormObj_GetObject
+    else:
+        count, get = raw.FPDFPage_CountObjects(holder), raw.FPDFPage_GetObject
+    for index in range(max(count, 0)):
+        item = get(holder, index)
+        if raw.FPDFPageObj_GetType(item) != raw.FPDF_PAGEOBJ_FORM:
+            yield item, affine
+        elif depth < _DEPTH:
+            yield from _objects(item, _joined(affine, _matrix(item)), depth + 1)
+
+
+def _matrix(item: Any) -> Affine:
+    m = raw.FS_MATRIX()
+    if not raw.FPDFPageObj_GetMatrix(item, m):
+        return np.array([[1.0, 0, 0], [0, 1, 0]])
+    return np.array([[m.a, m.c, m.e], [m.b, m.d, m.f]])
+
+
+def _joined(outer: Affine, inner: Affine) -> Affine:
+    return np.column_stack([outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]])
+
+
+def _bounds(item: Any, affine: Affine) -> NDArray[np.floating]:
+    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
+    raw.FPDFPageObj_GetBounds(item, left, bottom, right, top)
+    x0, y0, x1, y1 = left.value, bottom.value, right.value, top.value
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]) @ affine[:, :2].T + affine[:, 2]
+
+
+def _path(item: Any, affine: Affine) -> _Path | None:
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
+    if not raw.FPDFPath_GetDrawMode(item, fill, stroke) or not (fill.value or stroke.value):
+        return None  # a clip
+    full = _joined(affine, _matrix(item))
+    lines = [line @ full[:, :2].T + full[:, 2] for line in _polylines(item) if len(line) > 1]
+    if not lines:
+        return None
+    filled = bool(fill.value)
+    get = raw.FPDFPageObj_GetFillColor if filled else raw.FPDFPageObj_GetStrokeColor
+    red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
+    shade = 0.0
+    if get(item, red, green, blue, alpha):
+        shade = min(red.value, green.value, blue.value) / 255  # coloured ink is as dark as its darkest channel
+    if shade > 0.97 and filled:
+        return None  # a mask behind text
+    width = ctypes.c_float()
+    raw.FPDFPageObj_GetStrokeWidth(item, width)
+    scale = math.sqrt(abs(float(np.linalg.det(full[:, :2]))))
+    return _Path(lines, max(1.0, width.value * scale), shade, raw.FPDFPageObj_GetDashCount(item), filled)
+
+
+def _polylines(item: Any) -> Iterator[NDArray[np.floating]]:
+    x, y = ctypes.c_float(), ctypes.c_float()
+    points: list[tuple[float, float]] = []
+    controls: list[tuple[float, float]] = []
+    for index in range(raw.FPDFPath_CountSegments(item)):
+        segment = raw.FPDFPath_GetPathSegment(item, index)
+        kind = raw.FPDFPathSegment_GetType(segment)
+        raw.FPDFPathSegment_GetPoint(segment, x, y)
+        at = (x.value, y.value)
+        if kind == raw.FPDF_SEGMENT_MOVETO:
+            if points:
+                yield np.array(points)
+            points = [at]
+        elif kind == raw.FPDF_SEGMENT_BEZIERTO:  # three in a row: two controls and the end
+            controls.append(at)
+            if len(controls) == 3:
+                start = points[-1] if points else controls[0]
+                points.extend(map(tuple, _BERNSTEIN @ np.array([*controls, start])))
+                controls = []
+        else:
+            points.append(at)
+        if raw.FPDFPathSegment_GetClose(segment) and points:
+            points.append(points[0])
+    if points:
+        yield np.array(points)
+
+
+def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
+    limit = 2**30
+    return np.clip(np.round(points * 2**_SHIFT), -limit, limit).astype(np.int32)

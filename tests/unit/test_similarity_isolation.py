@@ -1,0 +1,109 @@
+"""What is no view: tables, tolerance frames and folds; and what a PDF says of its lines."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from reportlab.lib.pagesizes import A4, landscape
+from reportlab.pdfgen.canvas import Canvas
+
+from drawops.drawings import open_drawing
+from drawops.drawings.model import Page
+from drawops.similarity import View, isolate
+
+
+def pdf(path: Path, *, light: float = 0.5, heavy: float = 1.0, table: bool = False) -> Page:
+    """A plate 60 x 40 mm with a hole, dimensioned by closed boxes as light as `light`; beside it a table, if asked for."""
+    sheet = Canvas(str(path), pagesize=landscape(A4))
+    sheet.scale(72 / 25.4, 72 / 25.4)
+    unit = 25.4 / 72
+    sheet.setLineWidth(heavy * unit)
+    sheet.rect(60, 80, 60, 40)
+    sheet.circle(80, 100, 8)
+    sheet.setLineWidth(light * unit)
+    sheet.rect(120, 80, 25, 40)  # extension and dimension lines close a field beside the plate
+    sheet.rect(60, 60, 60, 20)
+    sheet.setDash([8, 2, 1, 2])
+    sheet.setLineWidth(heavy * unit)
+    sheet.line(50, 100, 130, 100)
+    sheet.setDash()
+    if table:
+        sheet.setFont("Helvetica", 5)
+        for row in range(3):
+            for column in range(3):
+                sheet.rect(180 + 30 * column, 80 + 10 * row, 30, 10)
+                sheet.drawString(183 + 30 * column, 82.5 + 10 * row, "Nitrile")
+    sheet.save()
+    with open_drawing(path) as drawing:
+        return drawing.page(0)
+
+
+def proportions(views: list[View]) -> list[float]:
+    return [round(v.silhouette.shape[1] / v.silhouette.shape[0], 2) for v in views]
+
+
+def test_lines_that_a_pdf_draws_lighter_are_no_outlines_by_however_little(tmp_path: Path) -> None:
+    page = pdf(tmp_path / "a.pdf", light=0.7, heavy=1.0)
+    assert page.outlines is not None
+    assert proportions(isolate(page)) == [pytest.approx(1.5, abs=0.03)]
+
+
+def test_a_pdf_in_one_weight_leaves_out_its_centre_lines_only(tmp_path: Path) -> None:
+    page = pdf(tmp_path / "b.pdf", light=1.0, heavy=1.0)
+    assert page.outlines is not None
+    scale = page.dpi / 25.4
+    assert not page.outlines[page.height - round(100 * scale), round(124 * scale)], "on the centre line"
+    assert page.outlines[page.height - round(100 * scale), round(120 * scale)], "on the plate's edge"
+
+
+def test_a_scan_in_a_pdf_says_nothing_of_its_lines(tmp_path: Path) -> None:
+    picture = np.full((600, 800), 255, np.uint8)
+    cv2.rectangle(picture, (200, 200), (500, 400), 0, 4)
+    cv2.imwrite(str(tmp_path / "scan.png"), picture)
+    sheet = Canvas(str(tmp_path / "scan.pdf"), pagesize=(400, 300))
+    sheet.drawImage(str(tmp_path / "scan.png"), 0, 0, 400, 300)
+    sheet.setLineWidth(0.3)
+    sheet.line(10, 10, 20, 20)
+    sheet.save()
+    with open_drawing(tmp_path / "scan.pdf") as drawing:
+        page = drawing.page(0)
+    assert page.outlines is None and isolate(page)
+
+
+def test_a_table_is_no_view(tmp_path: Path) -> None:
+    assert proportions(isolate(pdf(tmp_path / "c.pdf", light=1.0, table=True))) == pytest.approx([105 / 80], abs=0.4)
+
+
+def scanned(*, table: bool = False, holes: bool = False) -> np.ndarray:
+    """An A4 sheet with frame and title block, at 200 dpi; a plate on it, and a table of three cells."""
+    image = np.full((1654, 2339), 255, np.uint8)
+    cv2.rectangle(image, (60, 60), (2280, 1590), 0, 5)
+    cv2.rectangle(image, (1500, 1300), (2280, 1590), 0, 5)
+    for x in (1700, 1900, 2100):
+        cv2.line(image, (x, 1300), (x, 1590), 0, 3)
+    cv2.rectangle(image, (300, 400), (900, 800), 0, 6)
+    if holes:
+        for x in range(350, 900, 50):
+            for y in range(450, 800, 50):
+                cv2.circle(image, (x, y), 15, 0, 3)
+    if table:
+        for i in range(3):
+            cv2.rectangle(image, (1300 + 200 * i, 400), (1500 + 200 * i, 460), 0, 6)
+            cv2.putText(image, "0.02 A", (1330 + 200 * i, 445), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 0, 3)
+    return image
+
+
+def test_written_cells_of_a_scan_are_no_view_and_a_plate_full_of_holes_is_one() -> None:
+    assert proportions(isolate(scanned(table=True))) == [pytest.approx(1.5, abs=0.05)]
+    assert proportions(isolate(scanned(holes=True))) == [pytest.approx(1.5, abs=0.05)]
+
+
+@pytest.mark.parametrize("across", [True, False])
+def test_a_fold_through_the_sheet_does_not_cut_it_in_two(across: bool) -> None:
+    image = scanned()
+    if across:
+        image[1000:1003] = 120
+    else:
+        image[:, 1100:1103] = 120
+    assert proportions(isolate(image)) == [pytest.approx(1.5, abs=0.05)]
