@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.drawings import open_drawing
-from drawops.drawings.model import Image
+from drawops.drawings.model import Image, Page
 from drawops.similarity.embedding import BLOCKS, Describer, Embedder, join, stacked
 from drawops.similarity.labelled import Classes, labelled_files
 from drawops.similarity.reranking import SHORTLIST, diffused, scores_between
-from drawops.similarity.retrieval import Retrieval, retrieval_of_order
+from drawops.similarity.retrieval import Retrieval, retrieval_of_order, retrieval_of_scores
 from drawops.similarity.shape import View, isolate
 
 
@@ -64,7 +64,8 @@ def benchmark(
 ) -> list[RetrievalScores]:
     """Scores of each vector kind on the pictures of a folder, raw pixels first.
 
-    Identical files count once. The largest view of a picture stands for it.
+    Identical files count once. The largest view of the first page stands for a drawing; where drawings have several, whole
+    drawings are compared too, as a search does. A drawing that shows no shape is one of its own.
 
     Args:
         classes: see `class_of`. turns: turn each picture by a random quarter and mirror half of them first.
@@ -73,35 +74,47 @@ def benchmark(
         InputRefused: no drawings in the folder, none with a class, or no class with two members.
     """
     rng, describer = np.random.default_rng(seed), Describer(cache, threads=1)
-    labels, views, raw = [], [], []
+    labels, views, raw, owners = [], [], [], []
     start = time.process_time()
     files = list(labelled_files(folder, classes))
     for number, (file, label) in enumerate(files, start=1):
         with open_drawing(file) as drawing:
-            image = drawing.page(0).image
+            pages: list[Page | Image] = [drawing.page(0)] if turns else list(drawing.pages())
+        image = pages[0].image if isinstance(pages[0], Page) else pages[0]
         if turns:
             image = np.ascontiguousarray(
                 np.rot90(image[:, ::-1] if rng.random() < 0.5 else image, int(rng.integers(4)))
             )
-        found = isolate(image)
+            pages = [image]
+        found = sorted(isolate(pages[0]), key=_box_area, reverse=True) or [_whole(image)]
         labels.append(label)
-        views.append(max(found, key=_box_area) if found else _whole(image))
-        raw.append(_pixels(image, views[-1]))
+        raw.append(_pixels(image, found[0]))
+        found += [view for page in pages[1:] for view in isolate(page)]
+        owners += [len(labels) - 1] * len(found)
+        views += found
         if on_file:
             on_file(number, len(files))
-    opening = 1000 * (time.process_time() - start) / len(views)
+    opening = 1000 * (time.process_time() - start) / len(labels)
     start = time.process_time()
-    rows = stacked(describer.describe(views))
-    describing = 1000 * (time.process_time() - start) / len(views)
+    all_rows = stacked(describer.describe(views))
+    describing = 1000 * (time.process_time() - start) / len(labels)
+    first = np.unique(owners, return_index=True)[1]
+    rows = all_rows[first]
     results = [RetrievalScores("raw 32 x 32 pixels", retrieval(np.stack(raw), labels), opening)]
     for name, *_ in BLOCKS:
         results.append(RetrievalScores(name, retrieval(join(rows, only=name), labels), opening + describing))
     results.append(RetrievalScores("all together", retrieval(join(rows), labels), opening + describing))
     if embedder:
-        vectors, name = embedder.embed(views), embedder.version
-        results.append(RetrievalScores(name, retrieval(vectors, labels), opening + describing))
+        every, name = embedder.embed(views), embedder.version
+        results.append(RetrievalScores(name, retrieval(every[first], labels), opening + describing))
     else:
-        vectors, name = join(rows), "all together"
+        every, name = join(all_rows), "all together"
+    vectors = every[first]
+    if len(views) > len(labels):
+        whole = scores_between(np.split(every, first[1:]))
+        results.append(
+            RetrievalScores(f"{name}, whole drawings", retrieval_of_scores(whole, labels), opening + describing)
+        )
     start = time.process_time()
     reranked = retrieval(vectors, labels, rerank=True)
     ordering = 1000 * (time.process_time() - start) / len(views)
