@@ -135,10 +135,11 @@ def index(
         return "" if value is None else f"{value:.{digits}f}"
 
     print_table(
-        ("index", "insert s", "build s", "build CPU s", "memory MB", "recall@10 %", "p50 ms", "p99 ms"),
+        ("index", "insert s", "build s", "build CPU s", "memory MB", "recall@10 %", "p50 ms", "p99 ms")
+        + ("p50 CPU ms", "p99 CPU ms"),
         (
             (f.index, shown(f.insert_s, 1), shown(f.build_s, 1), shown(f.build_cpu_s, 1), shown(f.memory_mb, 0))
-            + (shown(f.recall, 1), shown(f.p50_ms, 2), shown(f.p99_ms, 2))
+            + (shown(f.recall, 1), *(shown(v, 2) for v in (f.p50_ms, f.p99_ms, f.p50_cpu_ms, f.p99_cpu_ms)))
             for f in figures
         ),
     )
