@@ -27,7 +27,8 @@ from drawops.storage import open_store
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
-_SMALL = ("audit.jsonl", "audit.jsonl.head", "drawops.toml", "mlflow-keys.json", "keys.json")
+_AUDIT = ("audit.jsonl", "audit.jsonl.head", "audit.moved.jsonl", "audit.moved.jsonl.head")
+_SMALL = (*_AUDIT, "drawops.toml", "mlflow-keys.json", "keys.json")
 _DATABASES = ("records.db", "shapes.db", "mlflow-users.db")
 # Where MLflow's database names places by their full address.
 _ADDRESSES = {
@@ -159,9 +160,9 @@ class _Hashing:
 
 def _snapshots(settings: Settings, folder: Path) -> Iterator[Path]:
     """Copies of the databases and of small files, the audit record and the registry at one moment."""
-    from drawops.registry import ModelRegistry
+    from drawops.registry.audit import home_lock
 
-    with ModelRegistry(settings).locked():
+    with home_lock(settings.home, timeout_s=60):
         for name in _SMALL:
             if (settings.home / name).is_file():
                 shutil.copyfile(settings.home / name, folder / name)
@@ -195,7 +196,10 @@ def _left_out(settings: Settings, objects: bool) -> dict[str, str]:
     found = {}
     if not objects:
         found[settings.objects_url] = "objects: `drawops backup --with-objects`, or versions of the bucket"
-    for url, what in ((settings.mlflow_uri, "model versions and runs"), (settings.records_url, "readings")):
+    for url, what in (
+        (settings.mlflow_uri, "model versions and runs"),
+        (settings.records_url, "readings and audit record"),
+    ):
         if not url.startswith("sqlite:"):
             found[without_password(url)] = f"{what}: back up that server (PostgreSQL: pg_dump)"
     if not settings.index_url.startswith("sqlite:"):

@@ -143,6 +143,13 @@ def test_no_secret_is_written_down(objects: list[dict[str, Any]]) -> None:
             assert not [k for k in o["data"] if SECRET_NAMES.search(k)], o["metadata"]["name"]
 
 
+def test_whoever_writes_the_registry_shares_the_audit_record(objects: list[dict[str, Any]]) -> None:
+    for name, container in containers(objects):
+        variables = {variable["name"]: variable.get("valueFrom") for variable in container["env"]}
+        if "DRAWOPS_MLFLOW" in variables:
+            assert variables["DRAWOPS_RECORDS"] == {"secretKeyRef": {"name": "drawops", "key": "records"}}, name
+
+
 def test_every_image_is_pinned(objects: list[dict[str, Any]]) -> None:
     for name, container in containers(objects):
         _, _, tag = container["image"].rpartition(":")

@@ -36,7 +36,7 @@ def drawops(*arguments: str, code: int = 0) -> Any:
 
 
 def test_from_drawings_to_an_approved_version_that_serves(home: Settings, tmp_path: Path) -> None:
-    walk(home, tmp_path)
+    assert served(walk(home, tmp_path)) == ["v1.0", "v1.1", "v1.0"]
 
 
 @pytest.mark.server
@@ -55,7 +55,7 @@ def test_the_same_with_objects_on_s3_and_models_and_readings_on_postgresql(
         }.items():
             monkeypatch.setenv(variable, value)
         assert drawops("storage", "init")["versioning"] == "Enabled"
-        walk(load_settings(), tmp_path)
+        assert served(walk(load_settings(), tmp_path)) == ["v1.0", "v1.1", "v1.0"]
         kinds = {info.key.split("/")[0] for info in open_store(load_settings().objects_url).scan()}
         assert {"raw", "datasets", "mlartifacts"} <= kinds
         for kept_elsewhere in ("objects", "mlartifacts", "mlflow.db", "records.db"):
@@ -64,7 +64,12 @@ def test_the_same_with_objects_on_s3_and_models_and_readings_on_postgresql(
         assert len(left_out) == 3
 
 
-def walk(home: Settings, tmp_path: Path) -> None:
+def served(history: list[dict[str, Any]]) -> list[str]:
+    return [period["label"] for period in history]
+
+
+def walk(home: Settings, tmp_path: Path) -> list[dict[str, Any]]:
+    """Every command of the loop. Returns which version served when, as `drawops model history` tells it."""
     folder = tmp_path / "新图纸"
     drawops("synth", str(folder), "--drawings", "4", "--seed", "11")
     (folder / "坏.pdf").write_bytes(b"%PDF-1.7 broken")
@@ -104,5 +109,5 @@ def walk(home: Settings, tmp_path: Path) -> None:
     model = next(m for m in found["models"] if m["label"] == "v1.1")
     assert model["approval"]["by"] == "李伟"
     assert model["dataset"]["ref"] == ingested["dataset"]
-    assert [p["label"] for p in drawops("model", "history")] == ["v1.0", "v1.1", "v1.0"]
     assert drawops("registry", "verify")["ok"]
+    return drawops("model", "history")

@@ -70,7 +70,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
             yield Plant(settings, registry, address, folder)
 
 
-def refused(answer: httpx.Response, words: str) -> None:
+def assert_refused(answer: httpx.Response, words: str) -> None:
     assert answer.status_code == 400, answer.text
     assert words in answer.json()["message"]
 
@@ -86,7 +86,7 @@ def test_without_signing_in_nothing_is_shown_or_changed(plant: Plant) -> None:
 @pytest.mark.parametrize("api", ["api", "ajax-api"])
 def test_the_signed_in_person_is_recorded_with_the_reason(plant: Plant, api: str) -> None:
     version = plant.candidate()
-    refused(plant.tag("li.wei", version, "approval_status", "Approved", api=api), "must say why")
+    assert_refused(plant.tag("li.wei", version, "approval_status", "Approved", api=api), "must say why")
     assert plant.tag("li.wei", version, "approval_reason", "读得出形位公差", api=api).status_code == 200
     assert plant.tag("li.wei", version, "approval_status", "Approved", api=api).status_code == 200
     found = plant.registry.get(version.label)
@@ -100,13 +100,13 @@ def test_the_signed_in_person_is_recorded_with_the_reason(plant: Plant, api: str
 def test_nobody_approves_what_he_trained_but_he_may_reject_it(plant: Plant) -> None:
     version = plant.candidate(trained_by="Li.Wei")
     plant.tag("li.wei", version, "approval_reason", "my best work")
-    refused(plant.tag("li.wei", version, "approval_status", "Approved"), "was trained by li.wei")
+    assert_refused(plant.tag("li.wei", version, "approval_status", "Approved"), "was trained by li.wei")
     assert plant.registry.get(version.label).status == "Pending"
     line = plant.registry.audit.last(version.label)
     assert line is not None and (line.who, line.action) == ("li.wei", "refused")
     assert plant.tag("li.wei", version, "approval_status", "Rejected").status_code == 200
     assert plant.registry.get(version.label).status == "Rejected"
-    refused(plant.tag("wang.fang", version, "approval_status", "Approved"), "the decision before")
+    assert_refused(plant.tag("wang.fang", version, "approval_status", "Approved"), "the decision before")
 
 
 def test_a_reader_may_look_and_not_decide(plant: Plant) -> None:
@@ -122,17 +122,20 @@ def test_a_reader_may_look_and_not_decide(plant: Plant) -> None:
 def test_a_forbidden_status_is_answered_with_what_is_possible(plant: Plant, api: str, wish: str) -> None:
     version = plant.candidate()
     plant.tag("li.wei", version, "approval_reason", "because")
-    refused(plant.tag("li.wei", version, "approval_status", wish, api=api), "Possible now: approve it")
+    assert_refused(plant.tag("li.wei", version, "approval_status", wish, api=api), "Possible now: approve it")
     assert plant.registry.get(version.label).status == "Pending"
 
 
 @pytest.mark.parametrize("key", ["approved_by", "trained_by", "sha256", "audit", "label", "gate"])
 def test_what_drawops_writes_nobody_else_writes_or_deletes(plant: Plant, key: str) -> None:
     version = plant.candidate()
-    refused(plant.tag("li.wei", version, key, "somebody else"), "written by DrawOps")
+    assert_refused(plant.tag("li.wei", version, key, "somebody else"), "written by DrawOps")
     for api in ("api", "ajax-api"):
         body = {"name": plant.settings.model_name, "version": str(version.version), "key": key}
-        refused(plant.ask("chef", "model-versions/delete-tag", method="DELETE", api=api, **body), "can't be deleted")
+        assert_refused(
+            plant.ask("chef", "model-versions/delete-tag", method="DELETE", api=api, **body), "can't be deleted"
+        )
+    assert plant.registry.get(version.label) == version
 
 
 def test_status_aliases_versions_and_the_model_itself_stay(plant: Plant) -> None:
@@ -147,13 +150,13 @@ def test_status_aliases_versions_and_the_model_itself_stay(plant: Plant) -> None
             return plant.ask(user, path, method=method, api=api, **body)
 
         delete = "model-versions/delete-tag"
-        refused(ask(delete, user="chef", **one, key="approval_status"), "can't be deleted")
+        assert_refused(ask(delete, user="chef", **one, key="approval_status"), "can't be deleted")
         for user in ("chef", "drawops"):
-            refused(ask("registered-models/alias", "POST", user=user, **one, alias="champion"), "can't be moved")
-            refused(ask("registered-models/alias", user=user, name=name, alias="champion"), "can't be moved")
-        refused(ask("model-versions/delete", **one), "audit record")
-        refused(ask("registered-models/delete", name=name), "audit record")
-        refused(ask("registered-models/rename", "POST", name=name, new_name="other"), "audit record")
+            assert_refused(ask("registered-models/alias", "POST", user=user, **one, alias="champion"), "can't be moved")
+            assert_refused(ask("registered-models/alias", user=user, name=name, alias="champion"), "can't be moved")
+        assert_refused(ask("model-versions/delete", **one), "audit record")
+        assert_refused(ask("registered-models/delete", name=name), "audit record")
+        assert_refused(ask("registered-models/rename", "POST", name=name, new_name="other"), "audit record")
     assert plant.tag("li.wei", version, "note", "mine").status_code == 200
     assert ask("registered-models/alias", "POST", **one, alias="favourite").status_code == 200
 
@@ -161,7 +164,8 @@ def test_status_aliases_versions_and_the_model_itself_stay(plant: Plant) -> None
 def test_drawops_own_account_decides_nothing(plant: Plant) -> None:
     version = plant.candidate()
     plant.tag("drawops", version, "approval_reason", "because")
-    refused(plant.tag("drawops", version, "approval_status", "Approved"), "decides nothing")
+    assert_refused(plant.tag("drawops", version, "approval_status", "Approved"), "decides nothing")
+    assert plant.registry.get(version.label).status == "Pending"
 
 
 def test_nobody_registers_a_version_that_is_approved_or_anothers(plant: Plant) -> None:
@@ -171,8 +175,9 @@ def test_nobody_registers_a_version_that_is_approved_or_anothers(plant: Plant) -
         listed = [{"key": k, "value": v} for k, v in tags.items()]
         return plant.ask("li.wei", "model-versions/create", name=name, source=source, tags=listed)  # type: ignore[arg-type]
 
-    refused(create(label="v7.0", approval_status="Approved", trained_by="li.wei"), "decided by nobody")
-    refused(create(label="v7.0", approval_status="Pending", trained_by="wang.fang"), "must be who is signed in")
+    assert_refused(create(label="v7.0", approval_status="Approved", trained_by="li.wei"), "decided by nobody")
+    assert_refused(create(label="v7.0", approval_status="Pending", trained_by="wang.fang"), "must be who is signed in")
+    assert "v7.0" not in {one.label for one in plant.registry.list()}
 
 
 def test_a_change_around_the_sign_in_is_set_back(plant: Plant) -> None:

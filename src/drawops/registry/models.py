@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drawops.errors import Conflict, ForbiddenTransition, InputRefused, NotFound, did_you_mean
-from drawops.registry.audit import AuditEntry, AuditLog
+from drawops.errors import ForbiddenTransition, InputRefused, NotFound, did_you_mean
+from drawops.registry.audit import AuditEntry, open_audit
 from drawops.registry.standing import ALIASES, Standing, history, standing
 from drawops.registry.states import Actor, Status, check, check_other_person
 from drawops.registry.versions import BASE_LABEL, ModelVersion, by_label, parse_label
@@ -35,7 +35,7 @@ class ModelRegistry:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.name = settings.model_name
-        self.audit = AuditLog(settings.audit_path)
+        self.audit = open_audit(settings)
 
     @cached_property
     def client(self) -> "MlflowClient":
@@ -288,22 +288,9 @@ class ModelRegistry:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One change at a time in this home; may be nested."""
-        from filelock import FileLock, Timeout
-
-        self.settings.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.settings.home / "registry.lock", timeout=LOCK_TIMEOUT_S, is_singleton=True)
-        try:
-            lock.acquire()
-        except Timeout as exc:
-            raise Conflict(
-                f"Another process has been changing the registry in {self.settings.home} for {LOCK_TIMEOUT_S} s. "
-                "Try again when it is done."
-            ) from exc
-        try:
+        """One change at a time among all who share the audit record; may be nested."""
+        with self.audit.locked(LOCK_TIMEOUT_S):
             yield
-        finally:
-            lock.release()
 
     def mlflow_versions(self) -> "dict[str, MlflowVersion]":
         """label -> MLflow's version, for the versions that DrawOps registered. What the audit record says about
@@ -355,8 +342,8 @@ class ModelRegistry:
             status = self.status(label)
             if not status:
                 raise ForbiddenTransition(
-                    f"{label} has no audit record in {self.settings.home}; it was registered from another home. "
-                    f"Use the home that registered it (DRAWOPS_HOME)."
+                    f"{label} has no line in the audit record of {self.audit}; it was registered from another home. "
+                    "Use the home that registered it (DRAWOPS_HOME)."
                 )
             check(label, status, to, actor)
             if to == "Approved" and self.settings.sign_in:

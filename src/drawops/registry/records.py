@@ -3,11 +3,9 @@ tables (SQLite in the home by default)."""
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,20 +14,16 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
-    Engine,
     Integer,
     MetaData,
     String,
     Table,
-    create_engine,
-    event,
     func,
     select,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from drawops.errors import InputRefused, SettingsError, Unavailable
+from drawops.errors import InputRefused
+from drawops.registry.database import database, transaction
 
 _METADATA = MetaData()
 _READINGS = Table(
@@ -107,7 +101,7 @@ class Records:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._engine = _engine(url)
+        database(url, _METADATA)  # a wrong URL is told now
 
     def store_reading(
         self, path: Path | str, reading: Mapping[str, Any], *, caller: str, source: Literal["cli", "api"]
@@ -127,9 +121,9 @@ class Records:
             "source": source,
             "pages": [{k: page[k] for k in _PAGE_FIELDS if k in page} for page in reading["pages"]],
         }
-        with self._answering() as connection:
+        with transaction(self.url, _METADATA) as connection:
             result = connection.execute(_READINGS.insert().values(row))
-            return int(result.inserted_primary_key[0])
+            return int(result.inserted_primary_key[0])  # type: ignore[index]
 
     def get(self, reading_id: int) -> StoredReading | None:
         return next(iter(self._select(_READINGS.c.id == reading_id)), None)
@@ -151,7 +145,7 @@ class Records:
     def ends_of_model(self, label: str, count: int) -> tuple[list[StoredReading], list[StoredReading]]:
         """The first and the newest readings by a version, `count` of each or fewer, so that none is in both."""
         mine = _READINGS.c.model == label
-        with self._answering() as connection:
+        with transaction(self.url, _METADATA) as connection:
             known = int(connection.execute(select(func.count()).select_from(_READINGS).where(mine)).scalar_one())
         size = min(count, known // 2)
         newest = self._select(mine, _READINGS.c.id.desc(), limit=size)
@@ -159,7 +153,7 @@ class Records:
 
     def names(self) -> list[str]:
         """File names of all drawings that were read."""
-        with self._answering() as connection:
+        with transaction(self.url, _METADATA) as connection:
             return sorted(connection.execute(select(_READINGS.c.name).distinct()).scalars())
 
     def add_arrivals(self, arrived: Sequence[Mapping[str, Any]]) -> int:
@@ -168,7 +162,7 @@ class Records:
         Returns how many were new.
         """
         table, new = _ARRIVALS.c, 0
-        with self._answering() as connection:
+        with transaction(self.url, _METADATA) as connection:
             for one in arrived:
                 same = (table.bucket == one["bucket"]) & (table.key == one["key"])
                 same &= table.sequencer == one["sequencer"]
@@ -179,69 +173,15 @@ class Records:
 
     def arrivals(self, *, after: int = 0) -> list[Arrival]:
         """New objects whose id is above `after`, oldest first."""
-        with self._answering() as connection:
+        with transaction(self.url, _METADATA) as connection:
             rows = connection.execute(select(_ARRIVALS).where(_ARRIVALS.c.id > after).order_by(_ARRIVALS.c.id))
             return [Arrival(**{**row, "time": _utc_text(row["time"])}) for row in rows.mappings()]
 
     def _select(self, condition: Any, order: Any = _READINGS.c.id, limit: int | None = None) -> list[StoredReading]:
         query = select(_READINGS).where(condition).order_by(order).limit(limit)
-        with self._answering() as connection:
+        with transaction(self.url, _METADATA) as connection:
             rows = connection.execute(query).mappings()
             return [StoredReading(**{**row, "time": _utc_text(row["time"])}) for row in rows]
-
-    @contextmanager
-    def _answering(self) -> Iterator[Any]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as exc:
-            reason = str(getattr(exc, "orig", None) or exc)
-            raise Unavailable(
-                f"The records at {_safe(self.url)} don't answer: {reason}. Check DRAWOPS_RECORDS."
-            ) from exc
-
-
-@lru_cache(maxsize=16)
-def _engine(url: str) -> Engine:
-    """One engine per URL and process, with its table made."""
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed)
-    except (ArgumentError, ImportError) as exc:
-        raise SettingsError(f"DRAWOPS_RECORDS '{_safe(url)}' is not a usable SQLAlchemy URL: {exc}") from exc
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-    try:
-        _METADATA.create_all(engine)
-    except SQLAlchemyError as exc:
-        if not _has_tables(engine):  # two processes may make it at the same time
-            reason = str(getattr(exc, "orig", None) or exc)
-            raise Unavailable(f"The records at {_safe(url)} don't answer: {reason}. Check DRAWOPS_RECORDS.") from exc
-    return engine
-
-
-def _has_tables(engine: Engine) -> bool:
-    from sqlalchemy import inspect
-
-    try:
-        return all(inspect(engine).has_table(name) for name in _METADATA.tables)
-    except SQLAlchemyError:
-        return False
-
-
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    connection.execute("PRAGMA busy_timeout=30000")
-    connection.execute("PRAGMA journal_mode=WAL")  # readers don't wait for a writer
-
-
-def _safe(url: str) -> str:
-    """The URL without its password."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url
 
 
 def _sha256(path: Path) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from drawops.errors import DrawopsError, StepFailed, Unavailable
-from drawops.registry.audit import AuditEntry, AuditLog
+from drawops.registry.audit import AuditEntry, AuditRecord, open_audit
 from drawops.registry.models import ModelRegistry, deployment
 from drawops.registry.reconcile import SIGNED_IN, UI
 from drawops.settings import Settings
@@ -68,25 +68,25 @@ class Watcher:
 
         self.settings.home.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.settings.home / "watch.lock")
-        audit = AuditLog(self.settings.audit_path)
-        told = len(audit.entries())
+        audit = open_audit(self.settings)
+        told: int | None = None
         failures = 0
         while not stop.is_set():
             pause = self.interval_s
             try:
+                told = len(audit.entries()) if told is None else told
                 with lock.acquire(timeout=0):
                     while not stop.is_set():
                         self.poll()
                         failures, told = 0, _tell(audit, told, on_entry)
                         self._pause(stop, self.interval_s)
-            except Timeout:  # another one works
-                told = len(audit.entries())
+            except Timeout:  # another one works, and tells
+                told = None
             except Exception as exc:  # MLflow or its database is away for a while
                 failures += 1
                 self._registry = None  # the next look opens a new client
                 level = logging.WARNING if failures == 1 else logging.DEBUG
                 logger.log(level, "the registry does not answer, trying again: %s", exc)
-                told = _tell(audit, told, on_entry)
                 pause = min(self.interval_s * 2**failures, LONGEST_PAUSE_S)
             self._pause(stop, pause)
 
@@ -119,7 +119,7 @@ class Watcher:
             registry.note_failed_deployment(label, entry.who, str(exc) if known else f"{type(exc).__name__}: {exc}")
 
 
-def _tell(audit: AuditLog, told: int, on_entry: Callable[[AuditEntry], None] | None) -> int:
+def _tell(audit: AuditRecord, told: int, on_entry: Callable[[AuditEntry], None] | None) -> int:
     """Pass on the lines after the first `told`. Returns how many there are."""
     entries = audit.entries()
     if on_entry:

@@ -12,6 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,11 +145,9 @@ class Sidecar:
 
     def _remove_leftovers(self) -> None:
         for file in self.path.parent.glob(f"{self.path.name}.*{_PARTIAL}"):
-            try:
+            with suppress(FileNotFoundError):  # another process removes them too, or its save has just got its name
                 if time.time() - file.stat().st_mtime > _LEFT_OVER_S:
                     file.unlink()
-            except FileNotFoundError:  # another process was faster
-                pass
 
     def _read_footer(self) -> Position:
         """Raises ValueError when the file is not whole or not of this database."""

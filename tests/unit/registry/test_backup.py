@@ -119,6 +119,6 @@ def test_what_lies_on_servers_is_named_without_passwords(used: Settings, tmp_pat
     assert [how.split(":")[0] for how in left_out.values()] == [
         "objects",
         "model versions and runs",
-        "readings",
+        "readings and audit record",
         "shapes",
     ]
