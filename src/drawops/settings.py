@@ -35,7 +35,9 @@ class Settings(BaseModel):
         False, description="People sign in to the MLflow UI; a name typed into a tag decides nothing."
     )
     index: str = Field("", description="Shape index: sqlite:///… (default: <home>/shapes.db) or opensearch://….")
-    records: str = Field("", description="SQLAlchemy URL of readings and, on a server, the audit record (default: SQLite in the home).")
+    records: str = Field(
+        "", description="SQLAlchemy URL of readings and, on a server, the audit record (default: SQLite in the home)."
+    )
     model_name: str = Field("drawing-ocr", description="Name of the registered model in MLflow.")
     gate: str = Field("default", description="Gate in registry/gates/ that judges candidates, without .yaml.")
     deploy_on_approval: bool = Field(True, description="Run the deployment pipeline when a version is approved.")
