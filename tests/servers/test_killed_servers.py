@@ -68,11 +68,15 @@ class Worker(threading.Thread):
         self.join()
 
 
-def test_postgresql_killed_while_versions_are_registered_and_approved(tmp_path: Path, base: None) -> None:
+@pytest.mark.parametrize("audit", ["in a file", "in the database"])
+def test_postgresql_killed_while_versions_are_registered_and_approved(tmp_path: Path, base: None, audit: str) -> None:
     approved: list[str] = []
     with postgresql.running(options="") as database:
-        database.sql("create database mlflow owner mlflow")
-        settings = prepare_home(Settings(home=tmp_path / "图纸 home", mlflow=database.url("mlflow")))
+        for name in ("mlflow", "records"):
+            database.sql(f"create database {name} owner mlflow")
+        records = database.url("records") if audit == "in the database" else ""
+        home = Settings(home=tmp_path / "图纸 home", mlflow=database.url("mlflow"), records=records)
+        settings = prepare_home(home)
         ModelRegistry(settings).ensure_base()
 
         def register_and_approve() -> None:
@@ -93,6 +97,7 @@ def test_postgresql_killed_while_versions_are_registered_and_approved(tmp_path: 
         registry = ModelRegistry(settings)
         Watcher(settings).poll()
         assert registry.verify() == []
+        assert settings.audit_path.exists() == (audit == "in a file")
         versions = {v.label: v for v in registry.list()}
         for version in versions.values():
             assert version.status and version.sha256 and registry.fetch(version.label)

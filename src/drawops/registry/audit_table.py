@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,8 @@ class AuditTable(HashChain):
             try:
                 yield
             finally:
-                connections.pop(self.url).close()
+                with suppress(DBAPIError):  # the server was killed meanwhile: the lock is gone, and so is who asked
+                    connections.pop(self.url).close()
 
     def _lock_row(self, timeout_s: float) -> Connection:
         """The connection whose transaction holds the row; the lock goes with it, however it goes."""
