@@ -356,3 +356,59 @@ def lines(
 
 def _percent(*shares: float) -> list[str]:
     return [f"{100 * share:.2f}" for share in shares]
+
+
+@bench.command()
+def serve(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE|DIR]...", help="Drawings; none: six are generated.")
+    ] = None,
+    clients: Annotated[int, typer.Option(min=1, help="Clients that ask at the same time.")] = 8,
+    minutes: Annotated[float, typer.Option(help="How long.")] = 10.0,
+    mlflow: Annotated[
+        float,
+        typer.Option("--mlflow", help="Minutes for which `mlflow models serve` is then asked, with the same model."),
+    ] = 0.0,
+    model: Annotated[str, typer.Option(help="champion, base, a version's label.")] = "champion",
+    url: Annotated[str, typer.Option(help="Ask this server, which runs already, instead of starting one.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """A server under load: errors, time of a reading, and whether its memory stays flat."""
+    from drawops.bench.serving import soak
+    from drawops.drawings import find_files
+    from drawops.ocr.model_files import base_recogniser
+    from drawops.registry import ModelRegistry
+
+    settings = writing_settings()
+    registry = ModelRegistry(settings)
+    if model == "base":
+        folder = base_recogniser()
+    else:
+        registry.ensure_base()
+        folder = registry.fetch(model)
+    figures = soak(
+        find_files(files or []),
+        settings,
+        folder,
+        url=url,
+        clients=clients,
+        minutes=minutes,
+        mlflow_minutes=mlflow,
+        say=say,
+    )
+    if as_json:
+        print_json([f.to_dict() for f in figures])
+    else:
+        print_table(
+            ("server", "clients", "min", "requests", "errors", "a minute", "p50 ms", "p99 ms")
+            + ("MB at first", "at the end", "growth %", "peak MB", "load"),
+            (
+                (f.server, f.clients, f"{f.minutes:g}", f.requests, f.errors, f"{f.per_minute:.0f}", f"{f.p50_ms:.0f}")
+                + (f"{f.p99_ms:.0f}", f"{f.start_mb:.0f}", f"{f.end_mb:.0f}", f"{100 * f.growth:+.1f}")
+                + (f"{f.peak_mb:.0f}", f"{f.load:.1f}")
+                for f in figures
+            ),
+        )
+    for f in figures:
+        for error in f.first_errors:
+            say(f"{f.server}: {error}")
