@@ -1,4 +1,4 @@
-"""DXF files say what is no outline: dimensions, leaders, hatching and centre lines don't become shape, however heavy."""
+"""DXF files say what is no outline: dimensions, leaders, hatching, centre lines and light lines do not become shape."""
 
 from pathlib import Path
 
@@ -59,3 +59,28 @@ def test_a_sheet_of_dimensions_only_still_has_a_shape(tmp_path: Path) -> None:
     with open_drawing(tmp_path / "d.dxf") as drawing:
         assert drawing.page(0).outlines is None
         assert isolate(drawing.page(0))
+
+
+def test_lines_that_a_dxf_draws_lighter_are_no_outlines_whatever_their_kind_and_layer(tmp_path: Path) -> None:
+    document = ezdxf.new("R2010", setup=True, units=4)
+    space = document.modelspace()
+    space.add_lwpolyline([(0, 0), (60, 0), (60, 40), (0, 40)], close=True, dxfattribs={"lineweight": 35})
+    space.add_lwpolyline([(60, 0), (85, 0), (85, 40), (60, 40)], dxfattribs={"lineweight": 25})
+    space.add_point((-40, -40))
+    space.add_point((110, 80))
+    document.saveas(tmp_path / "e.dxf")
+    with open_drawing(tmp_path / "e.dxf") as drawing:
+        page = drawing.page(0)
+    assert page.outlines is not None
+    assert proportions(page) == pytest.approx([1.5], abs=0.03)
+
+
+def test_an_outline_that_runs_under_a_text_stays_closed(tmp_path: Path) -> None:
+    document = ezdxf.new("R2010", setup=True, units=4)
+    space = document.modelspace()
+    space.add_lwpolyline([(0, 0), (60, 0), (60, 40), (0, 40)], close=True)
+    space.add_text("Ra 3.2", height=5).set_placement((20, 38))
+    document.saveas(tmp_path / "f.dxf")
+    with open_drawing(tmp_path / "f.dxf") as drawing:
+        (view,) = isolate(drawing.page(0))
+    assert np.count_nonzero(view.silhouette) > 0.98 * view.silhouette.size

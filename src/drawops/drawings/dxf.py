@@ -34,6 +34,7 @@ from drawops.drawings.dxf_text import FallbackTextRenderer
 from drawops.drawings.harvest import Piece, to_lines
 from drawops.drawings.model import Image, Page
 from drawops.drawings.opening import refuse_if_huge
+from drawops.drawings.outlines import telling, weight_of_outlines
 from drawops.drawings.symbols import mark_partial
 from drawops.errors import InputRefused
 
@@ -218,13 +219,22 @@ class Canvas(Backend):
     def __init__(self, width: int, height: int, dpi: float) -> None:
         super().__init__()
         self.image: Image = np.full((height, width, 3), 255, np.uint8)
-        self._outlines = np.zeros((height, width), np.uint8)
+        self._outlines: dict[float, NDArray[np.uint8]] = {}  # what is not annotation, by its weight in mm; fills at inf
+        self._weights: list[tuple[float, float]] = []  # weight and length of the lines that tell which are outlines
         self._annotated = False
         self._dpi = dpi
 
     def outlines(self) -> NDArray[np.bool_] | None:
-        """What is not annotation; None where there is none, or nothing else."""
-        return self._outlines > 0 if self._annotated and self._outlines.any() else None
+        """What is no annotation and as heavy as outlines; None where all is, or nothing."""
+        threshold = weight_of_outlines(*zip(*self._weights, strict=True)) if self._weights else 0.0
+        heavy = [mask for weight, mask in self._outlines.items() if weight >= threshold]
+        told = self._annotated or len(heavy) < len(self._outlines)
+        return np.logical_or.reduce(heavy) if told and heavy else None
+
+    def _mask(self, weight: float) -> NDArray[np.uint8]:
+        if weight not in self._outlines:
+            self._outlines[weight] = np.zeros(self.image.shape[:2], np.uint8)
+        return self._outlines[weight]
 
     def draw_point(self, pos: Vec2, properties: BackendProperties) -> None:
         self._stroke([np.array([[pos.x, pos.y], [pos.x + 0.5, pos.y]])], properties)
@@ -269,7 +279,11 @@ class Canvas(Backend):
         if properties.layer == _ANNOTATION:
             self._annotated = True
         else:
-            cv2.polylines(self._outlines, lines, False, 255, width + 2, cv2.LINE_8, _SHIFT)
+            weight = round(properties.lineweight, 2)
+            cv2.polylines(self._mask(weight), lines, False, 255, width + 2, cv2.LINE_8, _SHIFT)
+            lengths = [float(np.hypot(*np.diff(p, axis=0).T).sum()) for p in polylines]
+            told = telling([np.ptp(p, axis=0) for p in polylines], self.image.shape)
+            self._weights += [(weight, length) for length, tells in zip(lengths, told, strict=True) if tells]
 
     def _fill(self, polygons: list[np.ndarray], properties: BackendProperties) -> None:
         shade = _shade(properties.color)
@@ -280,7 +294,7 @@ class Canvas(Backend):
         if properties.layer == _ANNOTATION:
             self._annotated = True
         else:
-            cv2.fillPoly(self._outlines, areas, 255, cv2.LINE_8, _SHIFT)
+            cv2.fillPoly(self._mask(math.inf), areas, 255, cv2.LINE_8, _SHIFT)
 
 
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates

@@ -49,7 +49,7 @@ class Page:
     """One page as pixels, with the text the file itself knows (empty for scans).
 
     `outlines` (H, W) bool marks what may be an outline of the part, where the file calls the rest otherwise: dimensions,
-    leaders, texts, hatching, centre lines.
+    leaders, texts, hatching, centre lines, or draws it lighter.
     """
 
     index: int

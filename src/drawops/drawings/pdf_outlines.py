@@ -14,12 +14,10 @@ import numpy as np
 import pypdfium2.raw as raw
 from numpy.typing import NDArray
 
+from drawops.drawings.outlines import LETTER, telling, weight_of_outlines
+
 _MAX_SEGMENTS = 100_000  # a page of more is a map or a rendering; a second of reading
 _DEPTH = 4  # of forms within forms
-_SPLIT = 1.3  # so much heavier are outlines than the lightest lines of a drawing in two weights
-_SHARE = 0.08  # of all drawn length; less is no class of lines
-_SPAN = 0.6  # of a page's side: frames and rulings of forms, which say nothing about the weight of outlines
-_LETTER = 0.04  # of the page's longer side: fills smaller than that are letters and arrows
 _SCAN = 0.5  # of the page: a picture larger than that is a scan, and its lines are pixels
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
 _CURVE = np.linspace(0, 1, 9)[1:, None]
@@ -63,9 +61,9 @@ def outlines(page: Any, to_pixels: Affine, shape: tuple[int, int]) -> NDArray[np
             if abs(cv2.contourArea(corners.astype(np.float32))) > _SCAN * shape[0] * shape[1]:
                 return None
             pictures.append(_fixed(corners))
-    strokes = [path for path in paths if not path.filled and path.dashes < 4]
-    threshold = _weight_of_outlines(strokes, shape)
-    letter = _LETTER * max(shape)
+    strokes = [p for p in paths if not p.filled and p.dashes < 4 and telling(np.max(p.sizes, axis=0), shape)]
+    threshold = weight_of_outlines([p.weight for p in strokes], [p.length for p in strokes])
+    letter = LETTER * max(shape)
     mask = np.zeros(shape, np.uint8)
     left_out = False
     for path in paths:
@@ -83,27 +81,6 @@ def outlines(page: Any, to_pixels: Affine, shape: tuple[int, int]) -> NDArray[np
     for corners_fixed in pictures:
         cv2.fillPoly(mask, [corners_fixed], 255, cv2.LINE_8, _SHIFT)
     return mask > 0
-
-
-def _weight_of_outlines(strokes: list[_Path], shape: tuple[int, int]) -> float:
-    """The weight from which a line may be an outline; 0 where all lines have one weight.
-
-    It lies in the widest gap, in ratio, between the weights of a drawing, with enough drawn length on both sides.
-    Letters drawn in strokes come in any weight, so that small paths don't count.
-    """
-    span, letter = _SPAN * np.array(shape[::-1]), _LETTER * max(shape)
-    telling = [s for s in strokes if (s.sizes < span).all() and s.sizes.max() >= letter]
-    if not telling:
-        return 0.0
-    weights = np.array([max(s.weight, 1e-3) for s in telling])
-    lengths = np.array([s.length for s in telling])
-    order = np.argsort(weights)
-    weights, share = weights[order], np.cumsum(lengths[order]) / max(lengths.sum(), 1e-9)
-    gaps = np.where((share[:-1] >= _SHARE) & (share[:-1] <= 1 - _SHARE), weights[1:] / weights[:-1], 1.0)
-    if not len(gaps) or gaps.max() < _SPLIT:
-        return 0.0
-    at = int(gaps.argmax())
-    return float(np.sqrt(weights[at] * weights[at + 1]))
 
 
 def _objects(holder: Any, affine: Affine, depth: int = 0) -> Iterator[tuple[Any, Affine]]:

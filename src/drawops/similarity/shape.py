@@ -70,23 +70,22 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
         sheet = _without_edge(ink)
     writing = np.zeros_like(ink)
     for line in text:
-        quad = np.round(np.multiply(line.quad, scale)).astype(np.int32)
-        cv2.fillPoly(writing, [quad], 255)
-        cv2.fillPoly(sheet, [quad], 0)
+        cv2.fillPoly(writing, [np.round(np.multiply(line.quad, scale)).astype(np.int32)], 255)
+    all_drawn, sheet = sheet, sheet & ~writing
     if not sheet.any():
         return []
-    outlines = _heavy_lines(darkness, sheet)
+    outlines, told = _heavy_lines(darkness, sheet), False
     if isinstance(page, Page) and page.outlines is not None:
         said = cv2.resize(_binary(page.outlines), sheet.shape[::-1], interpolation=cv2.INTER_AREA)
-        drawn = sheet & _binary(said > 0)
+        drawn = all_drawn & _binary(said > 0)  # an outline that runs under a text is whole
         if cv2.countNonZero(drawn) > 0.02 * cv2.countNonZero(sheet):  # else a sheet of dimensions only
-            outlines, sheet = (drawn if outlines is sheet else outlines & drawn), drawn
+            outlines, sheet, told = (drawn if outlines is sheet else outlines & drawn), drawn, True
     if frame is None and outlines is sheet:  # a symbol, a sketch, a silhouette: all of it is shape
         apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
         views = _views(_fill(sheet), sheet, scale, gap=apart)
         return _without_tables(views, sheet, writing, scale) if apart else views
-    solid = _solid(outlines)
-    everything = solid if outlines is sheet else _solid(sheet)
+    solid = _solid(outlines, told=told)
+    everything = solid if outlines is sheet else _solid(sheet, told=told)
     if cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):  # what seemed light were outlines too
         solid, outlines = everything, sheet
     if cv2.countNonZero(solid) < cv2.countNonZero(outlines) / 2:  # nothing closed: the drawn lines are the shape
@@ -246,10 +245,11 @@ def _two_classes(counts: NDArray[np.floating], centres: NDArray[np.floating]) ->
     return float(centres[at]), float(low), float(high), float(min(share[at], 1 - share[at]))
 
 
-def _solid(outlines: Mask) -> Mask:
-    """Closed outlines filled; what is thinner than a few pixels after that (leaders, centre lines) is gone."""
+def _solid(outlines: Mask, *, told: bool) -> Mask:
+    """Closed outlines filled; what is thinner than a few pixels after that (leaders, centre lines) is gone. Where the file
+    has `told` them from outlines, thin views stay."""
     filled = _fill(outlines)
-    radius = max(2, round(max(outlines.shape) / 400))
+    radius = 2 if told else max(2, round(max(outlines.shape) / 400))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.morphologyEx(filled, cv2.MORPH_OPEN, disc)
 
