@@ -7,7 +7,7 @@ as it is drawn.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.errors import InputRefused
-
-Box = tuple[int, int, int, int]
-"""(xmin, ymin, xmax, ymax) in pixels of the page, max exclusive."""
+from drawops.similarity.photo import Box, flattened
 
 Mask = NDArray[np.uint8]
 """(H, W) uint8, 0 or 255."""
@@ -57,7 +55,11 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     """
     image = page.image if isinstance(page, Page) else page
     text = [*(page.lines if isinstance(page, Page) else ()), *lines]
-    darkness, scale = _darkness(_grey(image))
+    grey = _grey(image)
+    sheet_on_photo = None if text else flattened(grey)
+    if sheet_on_photo:
+        return [replace(view, box=sheet_on_photo.on_photo(view.box)) for view in isolate(sheet_on_photo.grey)]
+    darkness, scale = _darkness(grey)
     _take_out_folds(darkness)
     ink = _binary(darkness > _INK)
     if not _is_drawn(darkness, ink):
