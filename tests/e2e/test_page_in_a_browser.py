@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from drawops.drawings.synth import generate
+from drawops.registry import Records
+from drawops.serving.keys import KeyRing
 from drawops.serving.process import server_process
 from drawops.settings import Settings, load_settings
 
@@ -109,3 +111,22 @@ def test_the_api_page_needs_no_network(browser, url: str) -> None:
     browser.get(f"{url}/docs")
     WebDriverWait(browser, 30).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".opblock"))
     assert "/v1/read" in browser.find_element(By.ID, "swagger-ui").text
+
+
+def test_a_person_signs_in_with_a_key_reads_and_signs_out(browser, drawing: Path, tmp_path: Path) -> None:
+    settings = load_settings(tmp_path / "家", serve="base")
+    secret = KeyRing(settings).add("王芳", "reader")
+    with server_process(settings, watch=False) as url:
+        browser.get(f"{url}/")
+        assert "/sign-in" in browser.current_url
+        shown(browser, "input[name=key]")[0].send_keys(secret)
+        shown(browser, "button.main")[0].click()
+        read_in(browser, f"{url}/", drawing)
+        assert shown(browser, "#who")[0].text == "王芳"
+        assert browser.execute_script("return document.cookie") == ""  # no script sees the key
+        shown(browser, "#signed button")[0].click()
+        assert "/sign-in" in browser.current_url
+        browser.get(f"{url}/")
+        assert "/sign-in" in browser.current_url
+    (read,) = Records(settings.records_url).of_drawing(drawing.name)
+    assert read.caller == "王芳"

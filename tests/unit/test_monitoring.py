@@ -129,6 +129,15 @@ def test_figures_are_guarded_like_the_rest_unless_the_setting_says_otherwise(tmp
             assert client.get("/metrics", headers={"X-API-Key": secret}).status_code == with_key
 
 
+def test_methods_and_addresses_that_a_client_invents_are_not_kept(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", serve="none", mlflow="http://127.0.0.1:1")
+    with TestClient(create_app(settings, follow_every_s=3600)) as client:
+        for number in range(3):
+            client.request(f"ODD{number}", f"/no/such/{number}")
+        found = samples(client)
+    assert one(found, "drawops_requests_total", route="none") == 3
+
+
 def test_a_database_that_is_away_takes_only_its_own_figures_with_it(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", serve="none", records="sqlite:////proc/no/such/place.db")
     with TestClient(create_app(settings, follow_every_s=3600)) as client:

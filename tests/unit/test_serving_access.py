@@ -138,6 +138,13 @@ def test_health_stays_open_and_webhooks_keep_their_own_proof(settings: Settings)
         assert "bearer token" in client.post("/v1/hooks/objects").json()["error"]
 
 
+@pytest.mark.parametrize("host", ["x/healthz?", "x/sign-in?", "x/v1/hooks/?", "x/healthz#"])
+def test_a_host_header_does_not_make_another_address_of_a_request(settings: Settings, host: str) -> None:
+    KeyRing(settings).add("a", "reader")
+    with client_of(settings) as client:
+        assert client.get("/v1/index", headers={"Host": host}).status_code == 401
+
+
 def test_an_open_server_asks_nobody_and_one_with_keys_asks_everybody(settings: Settings) -> None:
     KeyRing(settings).add("a", "reader")
     with client_of(settings, access="open") as client:

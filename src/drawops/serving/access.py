@@ -54,13 +54,14 @@ class Guard:
 
     def refusal(self, request: Request, key: Key | None) -> Response | None:
         """The answer to a request that may not be; None where it may."""
-        path = request.url.path
+        path = request.scope["path"]  # not that of request.url, in which the client's Host header has a say
         if path in self._open or path.startswith(_OWN_PROOF) or not self.asks:
             return None
         needed: Role = next((role for start, role in _NEEDS.items() if path.startswith(start)), "reader")
         if key is None:
             if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-                after = quote(path + (f"?{request.url.query}" if request.url.query else ""), safe="")
+                query = request.scope["query_string"].decode("latin-1")
+                after = quote(path + (f"?{query}" if query else ""), safe="")
                 return RedirectResponse(f"/sign-in?next={after}", status_code=303)
             return problem(
                 401,

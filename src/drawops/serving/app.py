@@ -91,8 +91,6 @@ def create_app(
         on_end=metrics.request_ended,
     )
     add_problems(app)
-    add_sign_in(app, guard)
-    add_metrics(app, metrics, settings)
     _add_health(app, slot)
     _add_models(app, slot)
     _add_reading(app, settings, slot)
@@ -100,6 +98,8 @@ def create_app(
     add_shapes(app, settings)
     add_shape_pages(app, settings)
     add_hooks(app, settings, wake)
+    add_metrics(app, metrics, settings)
+    add_sign_in(app, guard)
 
     @app.get("/", include_in_schema=False)
     def page() -> HTMLResponse:

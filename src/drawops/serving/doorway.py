@@ -133,7 +133,7 @@ class _always:
 def _first_seen(request: Request) -> Seen:
     asked = request.headers.get("x-request-id", "")
     id = asked if _ID.fullmatch(asked) else uuid.uuid4().hex
-    return Seen(id, request.method, request.url.path, request.client.host if request.client else "?")
+    return Seen(id, request.method, request.scope["path"], request.client.host if request.client else "?")
 
 
 def _in_words(seen: Seen) -> str:

@@ -83,7 +83,7 @@ class Work:
         """Drawings that are worked on or wait."""
 
     def is_work(self, request: Request) -> bool:
-        return request.method == "POST" and bool(_WORK.fullmatch(request.url.path))
+        return request.method == "POST" and bool(_WORK.fullmatch(request.scope["path"]))
 
     @contextmanager
     def admitted(self) -> Iterator[bool]:

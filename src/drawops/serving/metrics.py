@@ -32,6 +32,7 @@ from drawops.settings import Settings
 logger = logging.getLogger(__name__)
 
 _SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60)
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _MOST_SYMBOLS = 200  # each is a time series for ever
 _LOOK_AGAIN_S = 60.0
 
@@ -57,9 +58,10 @@ class Metrics:
         self._symbols: set[str] = set()
 
     def request_ended(self, seen: Seen) -> None:
-        route = seen.route or "none"
-        self._requests.labels(route, seen.method, str(seen.status)).inc()
-        self._seconds.labels(route, seen.method).observe(seen.ms / 1000)
+        # A client may invent methods and addresses; each label would be kept for ever.
+        route, method = seen.route or "none", seen.method if seen.method in _METHODS else "other"
+        self._requests.labels(route, method, str(seen.status)).inc()
+        self._seconds.labels(route, method).observe(seen.ms / 1000)
 
     def drawing_read(self, version: str, pages: list[dict[str, Any]]) -> None:
         from drawops.registry.drift import symbol_scores

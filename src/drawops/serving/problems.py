@@ -32,9 +32,9 @@ def add_problems(app: FastAPI) -> None:
 
 def _error_answer(request: Request, exc: Exception) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), 400)
-    if request.url.path == "/readyz":
+    if request.scope["path"] == "/readyz":
         return PlainTextResponse(str(exc), status_code=status)
-    if request.url.path.startswith("/v2/") and status == 422:
+    if request.scope["path"].startswith("/v2/") and status == 422:
         status = 400  # what the Open Inference Protocol knows
     return problem(status, str(exc))
 
@@ -43,11 +43,11 @@ def _invalid_answer(request: Request, exc: Exception) -> Response:
     """What FastAPI itself refuses."""
     assert isinstance(exc, RequestValidationError)
     said = "; ".join(f"{'.'.join(map(str, e['loc'][1:])) or e['loc'][0]}: {e['msg']}" for e in exc.errors())
-    return problem(422, f"{said}. See /docs for what {request.url.path} takes.")
+    return problem(422, f"{said}. See /docs for what {request.scope['path']} takes.")
 
 
 def _http_answer(request: Request, exc: Exception) -> Response:
     """No such address, or not with this method."""
     assert isinstance(exc, HTTPException)
-    said = f"{request.method} {request.url.path}: {exc.detail}. See /docs for what there is."
+    said = f"{request.method} {request.scope['path']}: {exc.detail}. See /docs for what there is."
     return problem(exc.status_code, said, exc.headers)

@@ -39,13 +39,13 @@ def run_server(
     from drawops.registry import ModelRegistry
     from drawops.serving.app import create_app
 
-    set_up_log(settings)
     exposed = not is_loopback(host)
     if exposed and settings.access == "auto" and not KeyRing(settings).all():
         raise SettingsError(
             f"On {host} others can reach this server, so it asks for keys, and there is none. Make one with "
             "`drawops key add NAME --role operator`, or set DRAWOPS_ACCESS=open where something else guards it."
         )
+    set_up_log(settings)
     # Of many servers on one MLflow none may begin the registry: that is for the home that keeps the audit record.
     if not settings.serve and (watch or not settings.mlflow_uri.startswith("http")):
         ModelRegistry(settings).ensure_base()
