@@ -120,7 +120,7 @@ def test_scores_of_symbols_are_told_and_not_those_of_letters(settings: Settings)
 
 
 def test_figures_are_guarded_like_the_rest_unless_the_setting_says_otherwise(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", serve="none", mlflow="http://127.0.0.1:1")
+    settings = Settings(home=tmp_path / "home", serve=str(tmp_path), engine="onnxruntime")
     secret = KeyRing(settings).add("prometheus", "reader")
     for value, alone, with_key in (("keys", 401, 200), ("open", 200, 200), ("off", 401, 404)):
         app = create_app(settings.model_copy(update={"metrics": value}), follow_every_s=3600)
@@ -130,7 +130,7 @@ def test_figures_are_guarded_like_the_rest_unless_the_setting_says_otherwise(tmp
 
 
 def test_methods_and_addresses_that_a_client_invents_are_not_kept(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", serve="none", mlflow="http://127.0.0.1:1")
+    settings = Settings(home=tmp_path / "home", serve=str(tmp_path), engine="onnxruntime")
     with TestClient(create_app(settings, follow_every_s=3600)) as client:
         for number in range(3):
             client.request(f"ODD{number}", f"/no/such/{number}")
@@ -139,7 +139,9 @@ def test_methods_and_addresses_that_a_client_invents_are_not_kept(tmp_path: Path
 
 
 def test_a_database_that_is_away_takes_only_its_own_figures_with_it(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home", serve="none", records="sqlite:////proc/no/such/place.db")
+    settings = Settings(
+        home=tmp_path / "home", serve=str(tmp_path), engine="onnxruntime", records="sqlite:////proc/no/such/place.db"
+    )
     with TestClient(create_app(settings, follow_every_s=3600)) as client:
         found = samples(client)
     assert one(found, "drawops_index_drawings") == 0

@@ -26,7 +26,8 @@ from drawops.settings import Settings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home", serve=str(tmp_path / "no such model"), mlflow="http://127.0.0.1:1")
+    # No model and no registry, and it finds out at once.
+    return Settings(home=tmp_path / "home", serve=str(tmp_path), engine="onnxruntime", mlflow="http://127.0.0.1:1")
 
 
 def client_of(settings: Settings, **changes: Any) -> TestClient:
@@ -314,7 +315,7 @@ def test_a_failure_of_the_server_is_told_in_the_same_shape_and_logged_with_its_c
     def broken() -> None:
         raise RuntimeError("the cause")
 
-    with TestClient(app) as client:
+    with TestClient(app) as client, caplog.at_level(logging.INFO):
         answer = client.get("/v1/broken")
     assert answer.status_code == 500
     assert set(answer.json()) == {"error"} and answer.headers["x-request-id"] in answer.json()["error"]

@@ -1,6 +1,5 @@
 """A photo of a drawing on a desk is searched with as the drawing is."""
 
-
 import cv2
 import numpy as np
 import pytest
