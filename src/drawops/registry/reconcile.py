@@ -33,8 +33,9 @@ def reconcile(registry: "ModelRegistry") -> list[AuditEntry]:
     before = len(registry.audit.entries())
     _finish_deployments(registry)
     versions = registry.mlflow_versions()
+    now = registry.standing()
     for label, version in versions.items():
-        _take_over(registry, label, version)
+        _take_over(registry, now, label, version)
     now = registry.standing()
     _show_aliases(registry, now, versions)
     for label, version in versions.items():
@@ -52,9 +53,8 @@ def _finish_deployments(registry: "ModelRegistry") -> None:
         registry.audit.append(by.who, "archive", label, "Deployed", "Archived", why, source="deployment")
 
 
-def _take_over(registry: "ModelRegistry", label: str, version: "MlflowVersion") -> None:
+def _take_over(registry: "ModelRegistry", now: Standing, label: str, version: "MlflowVersion") -> None:
     """Record what happened to this version in MLflow since its last line."""
-    now = registry.standing()
     tags = version.tags
     last = now.last.get(label)
     if last is None:
