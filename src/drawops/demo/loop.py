@@ -14,7 +14,7 @@ from drawops.errors import InputRefused
 from drawops.evaluation.report_data import ReadDrawing, SimilarHit, SimilarQuery, picture
 from drawops.evaluation.verdicts import verdict_words
 from drawops.runners import open_runner, submit
-from drawops.serving.servers import call
+from drawops.serving.servers import call, key_for
 from drawops.settings import Settings, prepare_home
 
 if TYPE_CHECKING:
@@ -119,9 +119,10 @@ def run_demo(
         with step("Register the model that DrawOps comes with, start a server"):
             story.champion = ModelRegistry(settings).ensure_base().label
             url = stack.enter_context(server_process(settings))
-            story.champion = call("GET", f"{url}/v1/model")["label"]
+            key = key_for(settings, url)
+            story.champion = call("GET", f"{url}/v1/model", key=key)["label"]
         with step(f"Read drawings with {story.champion}, and with the stock recogniser for comparison"):
-            before = {path: _read(url, path) for path in _shown(story)[: plan.shown]}
+            before = {path: _read(url, key, path) for path in _shown(story)[: plan.shown]}
             stock = _read_with_stock(list(before), settings)
         with step("Train, evaluate, judge, register (pipeline)"):
             _train(story, settings, plan, follow)
@@ -131,13 +132,13 @@ def run_demo(
             approver = ask(story.version) if ask else Approver(UNATTENDED, "The gate passed.")
             with step(f"{story.version.label} is approved by {approver.name} and deployed"):
                 _approve(story, settings, approver)
-            story.serving = call("GET", f"{url}/v1/model")["label"]
+            story.serving = call("GET", f"{url}/v1/model", key=key)["label"]
             with step(f"Read the drawings with {story.serving}"):
-                _compare(story, stock, before, {path: _read(url, path) for path in before})
+                _compare(story, stock, before, {path: _read(url, key, path) for path in before})
             with step("Embed every drawing's shape (pipeline)"):
                 follow(_submit("similarity", settings, dataset=story.dataset.ref))
             with step("Find similar parts"):
-                _find_similar(story, url)
+                _find_similar(story, url, key)
         say("Write the report")
         story.report = write_demo_report(folder / "report.html", story, settings, meter)
     return story
@@ -176,11 +177,12 @@ def _shown(story: Story) -> list[Path]:
     return [files[d.sha256] for d in chosen]
 
 
-def _read(url: str, path: Path) -> dict[str, Any]:
+def _read(url: str, key: str, path: Path) -> dict[str, Any]:
     """What the server reads in the picture, not knowing the file's own text."""
     with path.open("rb") as stream:
         form = {"vector_text": "false", "caller": "drawops demo"}
-        return call("POST", f"{url}/v1/read", files={"file": (path.name, stream)}, data=form, timeout_s=300)
+        files = {"file": (path.name, stream)}
+        return call("POST", f"{url}/v1/read", key=key, files=files, data=form, timeout_s=300)
 
 
 def _read_with_stock(paths: list[Path], settings: Settings) -> dict[Path, dict[str, Any]]:
@@ -228,12 +230,13 @@ def _compare(
         story.drawings += compared_pages(path, stock[path], reading, after[path], drawing.pages if drawing else ())
 
 
-def _find_similar(story: Story, url: str) -> None:
+def _find_similar(story: Story, url: str, key: str) -> None:
     families = {d.name: d.family for d in story.dataset.drawings}
     for path in _shown(story)[:QUERIES]:
         with path.open("rb") as stream:
             form = {"k": str(HITS + 1)}
-            hits = call("POST", f"{url}/v1/similar", files={"file": (path.name, stream)}, data=form)["hits"]
+            files = {"file": (path.name, stream)}
+            hits = call("POST", f"{url}/v1/similar", key=key, files=files, data=form)["hits"]
         others = [hit for hit in hits if hit["name"] != path.name][:HITS]
         story.similar.append(
             SimilarQuery(
