@@ -6,7 +6,7 @@ filled; what is left falls into views by distance. A picture in which nothing is
 as it is drawn.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -264,13 +264,10 @@ def _fill(ink: Mask) -> Mask:
 
 def _views(solid: Mask, outlines: Mask, scale: float, *, gap: int | None) -> list[View]:
     """The pieces of `solid`, those nearer to each other than `gap` together; all together with None."""
-    near = np.full_like(solid, 255) if gap is None else cv2.dilate(solid, np.ones((max(3, gap),) * 2, np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(near)
     found = []
-    for label in range(1, count):
-        left, top, w, h = (int(v) for v in stats[label, :4])
+    for left, top, shape in [(0, 0, solid)] if gap is None else _pieces(solid, gap):
+        h, w = shape.shape
         window = (slice(top, top + h), slice(left, left + w))
-        shape = np.where(labels[window] == label, solid[window], np.uint8(0))
         x, y, width, height = cv2.boundingRect(shape)
         silhouette = shape[y : y + height, x : x + width]
         lines = outlines[window][y : y + height, x : x + width] & silhouette
@@ -278,6 +275,14 @@ def _views(solid: Mask, outlines: Mask, scale: float, *, gap: int | None) -> lis
         found.append((cv2.countNonZero(silhouette), View(box, silhouette, lines)))  # type: ignore[arg-type]
     found.sort(key=lambda f: -f[0])
     return [view for area, view in found[:_MAX_VIEWS] if area >= 0.02 * found[0][0] and max(view.silhouette.shape) >= 8]
+
+
+def _pieces(solid: Mask, gap: int) -> Iterator[tuple[int, int, Mask]]:
+    """Left, top and shape of each group of pieces nearer to each other than `gap`."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(solid, np.ones((max(3, gap),) * 2, np.uint8)))
+    for label, (left, top, w, h, _) in enumerate(stats[1:].tolist(), start=1):
+        window = (slice(top, top + h), slice(left, left + w))
+        yield left, top, np.where(labels[window] == label, solid[window], np.uint8(0))
 
 
 def _without_tables(views: list[View], ink: Mask, writing: Mask, scale: float) -> list[View]:
