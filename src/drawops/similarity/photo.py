@@ -66,7 +66,10 @@ def _corners(grey: NDArray[np.uint8]) -> NDArray[np.floating] | None:
     small = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))  # paper without its lines
     small = cv2.GaussianBlur(small, (5, 5), 0)
     level, bright = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    if bright.all() or not bright.any() or float(small[bright > 0].mean()) - float(small[bright == 0].mean()) < _DARKER:
+    border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
+    if border.mean() > 0.3 * 255 or not bright.any():  # light that fades towards one side
+        return None
+    if float(small[bright > 0].mean()) - float(small[bright == 0].mean()) < _DARKER:
         return None
     contours, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     sheet = max(contours, key=cv2.contourArea)
