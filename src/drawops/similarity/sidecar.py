@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from drawops.similarity.index import Vectors
+from drawops.similarity.large_pages import use_large_pages
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ class Sidecar:
             self._graph = self._empty()
             return
         self.position = found
+        use_large_pages()
 
     def _empty(self) -> Any:
         from usearch.index import Index
@@ -140,6 +142,7 @@ class Sidecar:
                 os.fsync(out.fileno())
             partial.replace(self.path)
             self.unsaved = 0
+            use_large_pages()
         finally:
             partial.unlink(missing_ok=True)
 
