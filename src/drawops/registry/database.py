@@ -1,16 +1,21 @@
 """The database at `DRAWOPS_RECORDS`: any SQLAlchemy URL, SQLite in the home by default."""
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from drawops.errors import SettingsError, Unavailable
+
+_ONE_AT_A_TIME = threading.Lock()
+_TRIES = 3
 
 
 @contextmanager
@@ -37,16 +42,24 @@ def transaction(url: str, tables: MetaData) -> Iterator[Connection]:
         yield connection
 
 
-@lru_cache(maxsize=32)
 def database(url: str, tables: MetaData) -> Engine:
     """With the tables made. Raises as `transaction` does."""
+    with _ONE_AT_A_TIME:  # the cache alone lets the first requests of a server in together
+        return _with_tables(url, tables)
+
+
+@lru_cache(maxsize=32)
+def _with_tables(url: str, tables: MetaData) -> Engine:
     engine = _engine(url)
     with answering(url):
-        try:
-            tables.create_all(engine)
-        except SQLAlchemyError:
-            if not all(inspect(engine).has_table(name) for name in tables.tables):
-                raise  # else another process made them at the same time
+        for left in reversed(range(_TRIES)):
+            try:
+                tables.create_all(engine)
+                break
+            except SQLAlchemyError:
+                if not left:
+                    raise
+                time.sleep(0.1)  # another process made one of them meanwhile: the next try passes over it
     return engine
 
 

@@ -85,3 +85,21 @@ def test_a_database_that_does_not_answer_is_named(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("this is not a database, it is a text of some length", encoding="utf-8")
     with pytest.raises(Unavailable, match="text.db don't answer.*DRAWOPS_RECORDS"):
         Records(f"sqlite:///{tmp_path / 'text.db'}")
+
+
+def test_the_first_readings_may_come_together(tmp_path):
+    drawing = tmp_path / "a.pdf"
+    drawing.write_bytes(b"x")
+    url, start, ids = f"sqlite:///{tmp_path / 'new.db'}", threading.Barrier(8), []
+
+    def store():
+        start.wait()
+        reading = {"model": "v1.0", "pages": []}
+        ids.append(Records(url).store_reading(drawing, reading, caller="c", source="api"))
+
+    threads = [threading.Thread(target=store) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ids) == list(range(1, 9))
