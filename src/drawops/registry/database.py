@@ -56,8 +56,8 @@ def _with_tables(url: str, tables: MetaData) -> Engine:
             try:
                 tables.create_all(engine)
                 break
-            except SQLAlchemyError:
-                if not left:
+            except SQLAlchemyError as exc:
+                if not left or not any(said in str(exc) for said in ("already exists", "duplicate key")):
                     raise
                 time.sleep(0.1)  # another process made one of them meanwhile: the next try passes over it
     return engine
