@@ -230,9 +230,9 @@ class _Scripted:
         (-self.parameters[0]).sum().backward()
         return {"loss": 1.0}
 
-    def classes(self, line: int) -> np.ndarray:
+    def score(self, line: int) -> float:
         epoch, self._read = self._read // 10, self._read + 1
-        return np.array([1 if line < 10 * self._share[epoch] else 2])
+        return float(line < 10 * self._share[epoch])
 
 
 def test_with_patience_a_run_ends_early_and_goes_back_to_its_best_epoch(tmp_path: Path):
@@ -243,7 +243,7 @@ def test_with_patience_a_run_ends_early_and_goes_back_to_its_best_epoch(tmp_path
         indices = np.arange(10)
         made = Run(
             task,
-            [[1]] * 10,
+            task.score,
             np.full(10, 5),
             indices,
             indices[:0],
@@ -271,9 +271,10 @@ def scripted_run(folder: Path, share_right: list[float], **config: float) -> tup
     from drawops.training.run import Run
 
     indices = np.arange(8)
+    task = _Scripted(share_right)
     made = Run(
-        _Scripted(share_right),
-        [[1]] * 10,
+        task,
+        task.score,
         np.full(10, 5),
         indices,
         indices[:0],

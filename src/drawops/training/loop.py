@@ -31,7 +31,7 @@ from drawops.training.line_set import Line, fingerprint, load_image, load_lines
 from drawops.training.machine import Machine
 from drawops.training.parallel import Team, launch, processes, require_gpu
 from drawops.training.run import Indices, LogMetrics, OnProgress, Run
-from drawops.training.tasks import FullTask, HeadRows, HeadTask, NeckTask, Task, fewest_frames
+from drawops.training.tasks import FullTask, HeadRows, HeadTask, NeckTask, Task, collapse, fewest_frames
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def train(
     spent.on("caches")
     run = Run(
         task,
-        material.labels,
+        lambda i: float(collapse(task.classes(i)) == list(material.labels[i])),
         frames,
         material.new,
         material.old,

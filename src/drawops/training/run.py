@@ -14,12 +14,12 @@ import paddle
 from numpy.typing import NDArray
 
 from drawops.training.checkpoint import load_checkpoint, save_checkpoint
-from drawops.training.config import Progress, Stopped, TrainConfig
+from drawops.training.config import Progress, RunConfig, Stopped
 from drawops.training.line_set import epoch_batches
 from drawops.training.machine import Machine
 from drawops.training.parallel import Team
 from drawops.training.schedule import learning_rate
-from drawops.training.tasks import Labels, Task, collapse
+from drawops.training.tasks import Trainable
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ class Run:
 
     Args:
         task: what is trained; its parameters are changed in place.
-        labels: classes of each line's text. frames: (N,) frames of each line.
+        score: how right a line is answered now, 0 to 1; for a recogniser, whether it is read exactly.
+        frames: (N,) frames of each line.
         new, old: indices of the training lines. validation: of those the accuracy is measured on.
         identity: hash of everything the run is made of; a checkpoint of another identity is not used.
         team: the processes that train together; default: as they were started.
@@ -41,20 +42,20 @@ class Run:
 
     def __init__(
         self,
-        task: Task,
-        labels: Labels,
+        task: Trainable,
+        score: Callable[[int], float],
         frames: Indices,
         new: Indices,
         old: Indices,
         validation: Sequence[int],
-        config: TrainConfig,
+        config: RunConfig,
         *,
         folder: Path,
         identity: str,
         team: Team | None = None,
     ) -> None:
         self._team = team or Team()
-        self._task, self._labels, self._validation, self._config = task, labels, validation, config
+        self._task, self._score, self._validation, self._config = task, score, validation, config
         self._frames, self._new, self._old = frames, new, old
         self._folder = folder
         self._machine = Machine()
@@ -225,12 +226,11 @@ class Run:
         )
 
     def _accuracy(self) -> float:
-        """Share of validation lines read right in full."""
+        """Mean score of the validation lines: of a recogniser, the share read right in full."""
         step, value = self._measured
         if step != self._state["step"]:
             mine = self._validation[self._team.rank :: self._team.size]
-            right = sum(collapse(self._task.classes(i)) == list(self._labels[i]) for i in mine)
-            value = self._team.total(right) / len(self._validation)
+            value = self._team.total(sum(map(self._score, mine))) / len(self._validation)
             self._measured = self._state["step"], value
         return value
 

@@ -2,10 +2,10 @@
 
 import math
 
-from drawops.training.config import TrainConfig
+from drawops.training.config import RunConfig
 
 
-def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
+def learning_rate(step: int, steps: int, config: RunConfig) -> float:
     """The rate of optimiser step `step` of `steps`, both counted in batches.
 
     A linear warm-up to the peak, `base`, then `config.lr_policy` with `iter` counted from the end of the warm-up and

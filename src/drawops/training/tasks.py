@@ -35,12 +35,14 @@ Losses = dict[str, float]
 """`loss`, which is what is made smaller, and where it has several parts, each of them by its name."""
 
 
-class Task(Protocol):
+class Trainable(Protocol):
     parameters: list[paddle.Tensor]
 
     def backward(self, lines: Sequence[int], rng: np.random.Generator) -> Losses:
         """The lines' mean loss; its gradient is added to the parameters'."""
 
+
+class Task(Trainable, Protocol):
     def classes(self, line: int) -> NDArray[np.intp]:
         """(T,) the best class of each frame of a line."""
 
