@@ -10,23 +10,25 @@ from drawops.registry import ModelRegistry
 from drawops.settings import Settings
 
 
-def open_model(name: str | None, settings: Settings) -> tuple[str, Reader]:
+def open_model(name: str | None, settings: Settings, *, detector: str | None = None) -> tuple[str, Reader]:
     """The label and the reader of a model: a version's label, `champion` (also for None), the path of a model
     directory, or `base`, the stock recogniser that DrawOps builds on.
 
+    Args:
+        detector: `base`, a version of the home, or the path of a model directory; default: the one in use in the home.
     Raises:
         NotFound: there is no such version, and no such path.
     """
     if name and name not in ("base", "champion") and Path(name).exists():
         path = Path(name)
-        return str(load_card(path).get("label") or path.name), open_reader(path, settings)
+        return str(load_card(path).get("label") or path.name), open_reader(path, settings, detector=detector)
     if name == "base":
-        return name, open_reader(None, settings)
+        return name, open_reader(None, settings, detector=detector)
     registry = ModelRegistry(settings)
     if not registry.standing().champion:
         registry.ensure_base()
     label = registry.resolve(name or "champion")
-    return label, open_reader(registry.fetch(label), settings)
+    return label, open_reader(registry.fetch(label), settings, detector=detector)
 
 
 def open_paddle(
@@ -47,7 +49,8 @@ def open_paddle(
     label, own = open_model("base" if line_reader else name, settings)
     if line_reader and recognition:
         label = f"paddleocr:{recognition.resolve().name}"
-    return label, Reader(line_reader or own.recogniser, finder or own.detector)
+    found_by = {"name": f"paddleocr:{detection.resolve().name}"} if detection else own.found_by
+    return label, Reader(line_reader or own.recogniser, finder or own.detector, found_by=found_by)
 
 
 def read(path: Path | str, model: str | None = None, *, use_vector_text: bool = True) -> dict[str, Any]:

@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from drawops import __version__
-from drawops.cli import bench, data, demo, index, keys, models, pipelines, reading, schedules, serving, storage
+from drawops.cli import (
+    bench,
+    data,
+    demo,
+    detectors,
+    index,
+    keys,
+    models,
+    pipelines,
+    reading,
+    schedules,
+    serving,
+    storage,
+)
 from drawops.errors import DrawopsError
 
 app = typer.Typer(
@@ -37,7 +50,7 @@ def _options(
     pass
 
 
-for group in (demo, data, models, reading, index, serving, keys, pipelines, schedules, storage, bench):
+for group in (demo, data, models, detectors, reading, index, serving, keys, pipelines, schedules, storage, bench):
     group.add_to(app)
 
 

@@ -40,6 +40,9 @@ def read(
         ReadingEngine | None,
         typer.Option(help="What executes the models (default: DRAWOPS_ENGINE); paddleocr: your own Paddle models."),
     ] = None,
+    detector: Annotated[
+        str, typer.Option(help="base, a version of `drawops detector list`, or the path of a model directory.")
+    ] = "",
     recognition: Annotated[
         Path | None, typer.Option(metavar="DIR", help="With --engine paddleocr: folder of a Paddle recogniser.")
     ] = None,
@@ -74,7 +77,9 @@ def read(
     elif recognition or detection:
         raise InputRefused(str(recognition or detection), "is for stock PaddleOCR: add --engine paddleocr.")
     else:
-        label, reader = open_model(model, settings.model_copy(update={"engine": engine.value} if engine else {}))
+        label, reader = open_model(
+            model, settings.model_copy(update={"engine": engine.value} if engine else {}), detector=detector or None
+        )
     records = Records(settings.records_url)
     readings: list[dict[str, Any]] = []
     for path in paths:

@@ -17,6 +17,7 @@ from drawops.ocr.fitting import INK_CONTRAST
 from drawops.ocr.model_files import onnx_file
 
 TILE = 960
+UNCLIP = 1.6  # how far boxes are grown, see `boxes_of`
 OVERLAP = 96  # what the network needs to see around a pixel; text longer than this still joins across tiles
 
 
@@ -123,7 +124,7 @@ def _has_letters(tile: Image, known: NDArray[np.float64]) -> bool:
 
 
 def boxes_of(
-    probabilities: NDArray[np.uint8], *, threshold: float = 0.3, box_threshold: float = 0.5, unclip: float = 1.6
+    probabilities: NDArray[np.uint8], *, threshold: float = 0.3, box_threshold: float = 0.5, unclip: float = UNCLIP
 ) -> list[Box]:
     """Boxes around connected text pixels of a probability map (H, W) uint8, grown by DB's unclip rule
     (area x ratio / perimeter): the network is trained to shrink text, so its raw pixels would cut characters.

@@ -26,7 +26,6 @@ def write_onnx(src: Path, dst: Path, tensors: Mapping[str, NDArray[np.floating[A
     Raises:
         InputRefused: a name the graph does not store, a wrong shape, or a charset that does not fit the head.
     """
-    import onnx
     from onnx import numpy_helper
 
     model = load_onnx(onnx_file(Path(src)))
@@ -49,6 +48,29 @@ def write_onnx(src: Path, dst: Path, tensors: Mapping[str, NDArray[np.floating[A
         raise InputRefused(str(dst), "a character of the charset is empty or a line break.")
     _set_classes(model, old_classes, classes)
     _set_character(model, charset)
+    return _write(model, dst)
+
+
+def write_tensors(src: Path, dst: Path, tensors: Mapping[str, NDArray[np.floating[Any]]]) -> Path:
+    """Write any model `src` with `tensors` of the same shapes in the place of its own to `dst`.
+
+    Raises:
+        InputRefused: a name the graph does not store, or another shape.
+    """
+    from onnx import numpy_helper
+
+    model = load_onnx(onnx_file(Path(src)))
+    stored = {i.name: i for i in model.graph.initializer}
+    for name, value in tensors.items():
+        if name not in stored or tuple(stored[name].dims) != value.shape:
+            raise InputRefused(str(dst), f"the graph of {src} stores no tensor '{name}' of shape {value.shape}.")
+        stored[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))
+    return _write(model, dst)
+
+
+def _write(model: Any, dst: Path) -> Path:
+    import onnx
+
     onnx.checker.check_model(model)
     dst.parent.mkdir(parents=True, exist_ok=True)
     partial = dst.with_name(dst.name + ".partial")

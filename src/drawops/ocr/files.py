@@ -56,10 +56,11 @@ def read_file(path: Path | str, reader: Reader, *, model: str, use_vector_text: 
     Args:
         model: the label of the reader's model version, as it is to stand in the result.
     Returns:
-        {"file", "model", "pages": [{"page" (from 0), "width", "height" (pixels), "dpi", "title_block", "lines":
+        {"file", "model", "pages": [{"page" (from 0), "width", "height" (pixels), "dpi", "detector", "title_block", "lines":
         [{"text", "quad": [[x, y] * 4], "angle", "score", "source": "ocr" | "vector"}]}]}.
         A line that is a dimension also has "dimension": {"kind", "count", "nominal", "upper", "lower", "fit", "unit"},
         see `drawops.dimensions`; numbers in the title block and of the border's zones are none.
+        "detector" is what found the lines: {"name", "sha256"}.
         "title_block" is {"name", "number", "material", "scale", "weight", "date", "revision"}, each a text or None;
         it is None for a page without a title block.
     Raises:
@@ -78,6 +79,7 @@ def page_reading(page: Page, reader: Reader, *, use_vector_text: bool = True) ->
         "width": page.width,
         "height": page.height,
         "dpi": round(float(page.dpi), 2),
+        "detector": dict(reader.found_by),
         "title_block": read.title_block.fields if read.title_block else None,
         "lines": [_entry(line, measures=i not in read.others) for i, line in enumerate(read.lines)],
     }

@@ -6,6 +6,7 @@ expects it), `model.json` (label, mode, base, dataset, config, …), `paddle/inf
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,17 +117,18 @@ def charset_of(model: Any) -> list[str]:
     return characters
 
 
-def part_of(model: Any, start: str, end: str) -> Any:
-    """The graph between two tensors (`onnx.ModelProto`): its input is `start`, its output `end`."""
+def part_of(model: Any, start: str | Sequence[str], end: str | Sequence[str]) -> Any:
+    """The graph between tensors (`onnx.ModelProto`): its inputs are `start`, its outputs `end`, each one or several."""
     from onnx import TensorProto, helper
 
+    starts, ends = ([names] if isinstance(names, str) else list(names) for names in (start, end))
     makers = {output: number for number, node in enumerate(model.graph.node) for output in node.output}
     kept: set[int] = set()
-    wanted = [end]
+    wanted = list(ends)
     while wanted:
         tensor = wanted.pop()
         number = makers.get(tensor)
-        if tensor != start and number is not None and number not in kept:
+        if tensor not in starts and number is not None and number not in kept:
             kept.add(number)
             wanted += model.graph.node[number].input
     nodes = [node for number, node in enumerate(model.graph.node) if number in kept]
@@ -134,9 +136,10 @@ def part_of(model: Any, start: str, end: str) -> Any:
     stored = [tensor for tensor in model.graph.initializer if tensor.name in used]
     known = {value.name: value for value in model.graph.input}  # OpenVINO wants to know the input's rank
     first, last = (
-        known.get(name) or helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (start, end)
+        [known.get(name) or helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
+        for names in (starts, ends)
     )
-    part = helper.make_model(helper.make_graph(nodes, "part", [first], [last], stored))
+    part = helper.make_model(helper.make_graph(nodes, "part", first, last, stored))
     part.ir_version = model.ir_version
     del part.opset_import[:]
     part.opset_import.extend(model.opset_import)
@@ -171,3 +174,45 @@ def head_of(model: Any) -> Head:
                     return Head(product.input[0], product.input[1], bias, addition.output[0])
             break
     raise InputRefused("recogniser", "its graph does not end in a CTC head (MatMul, Add, Softmax).")
+
+
+@dataclass(frozen=True)
+class DetectorParts:
+    """Names in the graph of a text detector: what the neck gets from the backbone, what the head gets from the neck
+    (each a tensor a scale, before the smaller ones are enlarged), and the logits of its probability map."""
+
+    neck: tuple[str, ...]
+    head: tuple[str, ...]
+    logits: str
+
+
+def detector_parts(model: Any) -> DetectorParts:
+    """Cut a detector of PaddleOCR's build: backbone, pyramid neck of squeeze-and-excitation blocks, DB head.
+
+    Raises:
+        InputRefused: the graph is built otherwise.
+    """
+    makers = {output: node for node in model.graph.node for output in node.output}
+
+    def before(tensor: str, *passed: str) -> str:
+        """`tensor`, or what it was made from by operators of these kinds."""
+        while (node := makers.get(tensor)) is not None and node.op_type in passed:
+            tensor = node.input[0]
+        return tensor
+
+    # Every block of the neck squeezes what a convolution put out; the first ones have no other block before them.
+    pooled: dict[str, bool] = {}
+    neck = []
+    for node in model.graph.node:
+        squeezes = node.op_type == "GlobalAveragePool"
+        inside = any(pooled.get(name, False) for name in node.input)
+        convolution = makers.get(before(node.input[0], "Identity")) if squeezes and not inside else None
+        if convolution is not None and convolution.op_type == "Conv":
+            neck.append(convolution.input[0])
+        pooled.update((name, inside or squeezes) for name in node.output)
+    joined = [node for node in model.graph.node if node.op_type == "Concat"]
+    last = makers.get(model.graph.output[0].name)
+    if not neck or not joined or last is None or last.op_type != "Sigmoid":
+        raise InputRefused("detector", "its graph is no PP-OCR detector (pyramid neck, one map of probabilities).")
+    head = tuple(before(name, "Identity", "Resize") for name in joined[-1].input)
+    return DetectorParts(tuple(neck), head, last.input[0])

@@ -1,7 +1,7 @@
 """The Reader: a page in, its text lines out."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -12,10 +12,11 @@ from drawops.datasets.text import normalise
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.ocr.boxes import Box, box_of_quad, levelled, overlap, touching, wrap
 from drawops.ocr.detector import Detector
+from drawops.ocr.detectors import find_detector
 from drawops.ocr.engine_choice import choose_backend
 from drawops.ocr.fitting import Fitted, fit, tightened
 from drawops.ocr.joining import join_lines, without_lone_symbols
-from drawops.ocr.model_files import base_detector, base_recogniser
+from drawops.ocr.model_files import base_recogniser
 from drawops.ocr.recogniser import Reading, Recogniser
 from drawops.ocr.stacks import read_stacks
 from drawops.ocr.vector import combine
@@ -44,9 +45,13 @@ class LineFinder(Protocol):
 class Reader:
     """Finds, orients and reads the text lines of a page."""
 
-    def __init__(self, recogniser: LineReader, detector: LineFinder) -> None:
+    def __init__(
+        self, recogniser: LineReader, detector: LineFinder, *, found_by: Mapping[str, str] | None = None
+    ) -> None:
+        """`found_by` names the detector in every reading: {"name", "sha256"}, see `DetectorFile`."""
         self.recogniser = recogniser
         self.detector = detector
+        self.found_by = found_by or {"name": "unknown"}
 
     def read_page(self, page: Page, *, use_vector_text: bool = True) -> list[TextLine]:
         """The lines of a page, from the top; with `use_vector_text` the file's own text is taken where it has any."""
@@ -169,8 +174,14 @@ def _in_reading_order(lines: list[TextLine]) -> list[TextLine]:
     return sorted(lines, key=lambda line: (round(min(y for _, y in line.quad) / 20), min(x for x, _ in line.quad)))
 
 
-def open_reader(model: Path | None, settings: Settings) -> Reader:
-    """A Reader with the recogniser of a model directory (None: the base model) and the base detector."""
+def open_reader(model: Path | None, settings: Settings, *, detector: str | None = None) -> Reader:
+    """A Reader with the recogniser of a model directory (None: the base model).
+
+    Args:
+        detector: see `find_detector`; default: the one in use in this home.
+    """
     threads, backend = settings.threads, choose_backend(settings)
     recogniser = Recogniser(model or base_recogniser(), threads=threads, backend=backend)
-    return Reader(recogniser, Detector(base_detector(), threads=threads, backend=backend))
+    found = find_detector(detector, settings)
+    finder = Detector(found.path, threads=threads, backend=backend)
+    return Reader(recogniser, finder, found_by={"name": found.name, "sha256": found.sha256})

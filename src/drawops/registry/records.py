@@ -49,7 +49,7 @@ _ARRIVALS = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("sequencer", String(64), nullable=False),
 )
-_PAGE_FIELDS = ("page", "width", "height", "dpi", "title_block", "lines")
+_PAGE_FIELDS = ("page", "width", "height", "dpi", "detector", "title_block", "lines")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,12 @@ def trunk_key(onnx: Path, before: Layer = "head") -> str:
     """
     model = load_onnx(onnx)
     part = part_of(model, model.graph.input[0].name, head_of(model).features if before == "head" else neck_of(model))
-    digest = sha256(f"{HEIGHT}/{MAX_WIDTH}/{MIN_PADDED_WIDTH}/{WIDTH_STEP}".encode())
+    return part_key(part, f"{HEIGHT}/{MAX_WIDTH}/{MIN_PADDED_WIDTH}/{WIDTH_STEP}")
+
+
+def part_key(part: Any, preparation: str) -> str:
+    """Hash of a part of a network and of how pictures are brought into it."""
+    digest = sha256(preparation.encode())
     for stored in sorted(part.graph.initializer, key=lambda i: i.name):
         digest.update(stored.SerializeToString(deterministic=True))
     for node in part.graph.node:

@@ -43,7 +43,7 @@ class OnnxLayer(paddle.nn.Layer):
         super().__init__()
         model = source if isinstance(source, onnx.ModelProto) else onnx.load(str(source))
         self.metadata = {entry.key: entry.value for entry in model.metadata_props}
-        self.input_name = model.graph.input[0].name
+        self.input_names = [value.name for value in model.graph.input]
         self.nodes, values, self.output_name = _read_graph(model.graph)
         if logits and self.nodes[-1].op == "Softmax":
             self.output_name = self.nodes.pop().inputs[0]
@@ -76,9 +76,9 @@ class OnnxLayer(paddle.nn.Layer):
 
     # Tracing would try to compile the interpreter below; executed as it is, it leaves its operators in the trace.
     @paddle.jit.not_to_static
-    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
-        """x: (N, 3, H, W) float32 -> the graph's output; (N, T, C) logits for a recogniser."""
-        values: dict[str, Any] = {self.input_name: x}
+    def forward(self, x: paddle.Tensor | list[paddle.Tensor]) -> paddle.Tensor:
+        """x: (N, 3, H, W) float32, or the inputs of a part of a graph -> its output; (N, T, C) logits for a recogniser."""
+        values: dict[str, Any] = dict(zip(self.input_names, x if isinstance(x, list) else [x], strict=True))
         for node in self.nodes:
             arguments = [self._value(name, values) for name in node.inputs]
             values[node.output] = _OPERATORS[node.op](node.attributes, *arguments)

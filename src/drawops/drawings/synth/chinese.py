@@ -1,6 +1,7 @@
 """Noto's Chinese fonts come as CFF outlines; PDF libraries embed TrueType. This makes the small font we need."""
 
 import io
+import logging
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ def _subset(path: Path, characters: str) -> bytes:
     from fontTools import subset
     from fontTools.ttLib import TTFont
 
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # where others log at INFO it lists every glyph
     options = subset.Options(layout_features=[], notdef_outline=True, hinting=False)
     font = TTFont(path, lazy=True, recalcTimestamp=False)
     subsetter = subset.Subsetter(options)

@@ -11,7 +11,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from drawops.drawings.model import Quad
+from drawops.drawings.model import Image, Quad
 from drawops.drawings.synth.base import FAMILIES
 from drawops.drawings.synth.page import draw_page
 from drawops.drawings.synth.scene import Scene
@@ -105,6 +105,16 @@ def generate(
     return SynthSummary(folder, tuple(files), count, *used)
 
 
+def draw_sheet(number: int, *, seed: int) -> tuple[Image, list[Label]]:
+    """A drawing as a picture, rendered or scanned: (H, W, 3) uint8 RGB at 200 dpi, and its labels."""
+    names = sorted(all_families())
+    family = names[number % len(names)]
+    rng = Random(f"{seed}/{number}/{family}")
+    page = draw_page(family, rng, f"{seed % 100:02d}{number + 1:04d}")
+    image, labels = _picture(page.scene, page.part, rng)
+    return np.repeat(image[:, :, None], 3, axis=2), labels
+
+
 def all_families() -> tuple[str, ...]:
     """The names of the part families."""
     from drawops.drawings.synth.families import brackets, fasteners, flanges, flat, shafts, wheels  # noqa: F401
@@ -125,22 +135,25 @@ def page_labels(scene: Scene, dpi: float = DPI) -> list[Label]:
 
 
 def _write(path: Path, scene: Scene, suffix: str, part: Part, rng: Random) -> list[Label]:
-    from drawops.drawings.synth.writers import dxf, pdf, raster, scan
+    from drawops.drawings.synth.writers import dxf, pdf, raster
 
-    labels = page_labels(scene)
-    if suffix == "dxf":
-        path.write_bytes(dxf.dxf_bytes(scene))
+    if suffix == "png":
+        image, labels = _picture(scene, part, rng)
+        raster.write_png(path, image, DPI)
         return labels
-    data = pdf.pdf_bytes(scene, title=part.name)
-    if suffix == "pdf":
-        path.write_bytes(data)
-        return labels
-    image = raster.render(data, DPI)
+    path.write_bytes(dxf.dxf_bytes(scene) if suffix == "dxf" else pdf.pdf_bytes(scene, title=part.name))
+    return page_labels(scene)
+
+
+def _picture(scene: Scene, part: Part, rng: Random) -> tuple[NDArray[np.uint8], list[Label]]:
+    """(H, W) grey, rendered or scanned."""
+    from drawops.drawings.synth.writers import pdf, raster, scan
+
+    image, labels = raster.render(pdf.pdf_bytes(scene, title=part.name), DPI), page_labels(scene)
     if rng.random() < SCANNED:
         image, matrix = scan.scan(image, rng)
         labels = [_moved(label, matrix) for label in labels]
-    raster.write_png(path, image, DPI)
-    return labels
+    return image, labels
 
 
 def _moved(label: Label, matrix: NDArray[np.float64]) -> Label:
