@@ -1,6 +1,7 @@
 """The choice between runtimes, and what executes a model."""
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -65,3 +66,21 @@ def test_threads_share_an_openvino_model():
         together = [outputs[0] for outputs in pool.map(engine, inputs)]
     for a, b in zip(alone, together, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_openvino_keeps_as_many_requests_as_ran_at_once_not_one_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    openvino = pytest.importorskip("openvino")
+    make, made = openvino.CompiledModel.create_infer_request, []
+
+    def counted(compiled):
+        made.append(make(compiled))
+        return made[-1]
+
+    monkeypatch.setattr(openvino.CompiledModel, "create_infer_request", counted)
+    engine = Engine(base_recogniser(), threads=1, backend="openvino")
+    x = np.zeros((1, 3, 48, 160), np.float32)
+    for _ in range(4):
+        thread = threading.Thread(target=engine, args=(x,))
+        thread.start()
+        thread.join()
+    assert len(made) == 1
