@@ -166,6 +166,10 @@ def _measured(
     figures.peak_mb, figures.load = max(memory), os.getloadavg()[0]
     figures.p50_ms, figures.p99_ms = (float(v) for v in np.percentile(times, [50, 99]))
     figures.per_minute = figures.requests / minutes
+    say(
+        f"{target.name}: {figures.requests} requests, {figures.errors} errors, p50 {figures.p50_ms:.0f} ms, "
+        f"p99 {figures.p99_ms:.0f} ms, {figures.start_mb:.0f} MB at first, {figures.end_mb:.0f} MB at the end"
+    )
     return figures
 
 
