@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from drawops.costs import cpu_seconds, peak_mb
 from drawops.drawings.model import Image, Page
 from drawops.errors import MissingExtra
-from drawops.runners.events import cpu_seconds, peak_mb
 
 Lines = list[dict[str, Any]]
 Read = Callable[[Image], Lines]

@@ -7,8 +7,6 @@ import functools
 import json
 import logging
 import os
-import resource
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from drawops.costs import cpu_seconds, peak_mb
 from drawops.errors import DrawopsError
 
 logger = logging.getLogger(__name__)
@@ -146,15 +145,3 @@ def _costs(started: float, cpu: float) -> dict[str, float]:
         "cpu_seconds": round(cpu_seconds() - cpu, 3),
         "peak_mb": round(peak_mb(), 1),
     }
-
-
-def cpu_seconds() -> float:
-    """CPU time of this process and of its children that have ended."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
-
-
-def peak_mb() -> float:
-    """Largest resident memory of this process so far, MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)  # bytes on macOS, KiB on Linux

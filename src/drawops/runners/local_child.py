@@ -14,7 +14,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from drawops.runners.events import EVENTS_VARIABLE, cpu_seconds, emit
+from drawops.costs import cpu_seconds
+from drawops.runners.events import EVENTS_VARIABLE, emit
 from drawops.runners.run_files import RunFiles
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import paddle
 from numpy.typing import NDArray
 
+from drawops.costs import peak_mb
 from drawops.errors import InputRefused
 from drawops.ocr.export import write_onnx
 from drawops.ocr.model_files import CARD_NAME, load_card, onnx_file
@@ -28,7 +29,6 @@ from drawops.training.distil import HeadTeacher, Teacher
 from drawops.training.export import check_parity, export_openvino, export_paddle
 from drawops.training.features import FeatureCache
 from drawops.training.line_set import Line, fingerprint, load_image, load_lines
-from drawops.training.machine import Machine
 from drawops.training.parallel import Team, launch, processes, require_gpu
 from drawops.training.run import Indices, LogMetrics, OnProgress, Run
 from drawops.training.tasks import FullTask, HeadRows, HeadTask, NeckTask, Task, collapse, fewest_frames
@@ -121,7 +121,7 @@ def train(
         "lines_trained": run.lines,
         "cpu_seconds": spent.cpu_seconds,
         "seconds": round(time.monotonic() - started, 1),
-        "peak_memory_mb": Machine.peak_memory_mb(),
+        "peak_memory_mb": round(peak_mb(), 1),
         "identity": identity,
     }
     if team.leads:

@@ -1,8 +1,5 @@
 """What a run costs: processor and memory of this process, and of a GPU where paddle uses one."""
 
-import resource
-import sys
-
 import psutil
 
 
@@ -22,8 +19,3 @@ class Machine:
         if paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count():
             found["gpu_memory_mb"] = round(paddle.device.cuda.memory_allocated() / 1e6, 1)
         return found
-
-    @staticmethod
-    def peak_memory_mb() -> float:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
