@@ -77,7 +77,7 @@ class Settings(BaseModel):
         "keys", description="/metrics for Prometheus: guarded like the rest, open to all, or not there."
     )
     threads: int = Field(0, ge=0, description="Inference threads; 0 lets the runtime choose.")
-    engine: Literal["auto", "onnxruntime", "openvino"] = Field(
+    engine: Literal["auto", "onnxruntime", "openvino", "openvino-bf16"] = Field(
         "auto", description="What executes the models; auto measures once per machine which is faster."
     )
     hook_secret: str = Field("", repr=False, description="Secret of the webhooks from MLflow and the object store.")

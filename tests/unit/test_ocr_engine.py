@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from drawops.errors import SettingsError
-from drawops.ocr.engine import Engine
-from drawops.ocr.engine_choice import CHOICE_NAME, choose_backend
+from drawops.ocr.engine import Engine, has_bfloat16
+from drawops.ocr.engine_choice import CHOICE_NAME, available, choose_backend
 from drawops.ocr.model_files import base_recogniser
+from drawops.ocr.recogniser import Recogniser
 from drawops.settings import load_settings
 
 
 def slow_onnxruntime(backend, threads):
-    return {"onnxruntime": 0.3, "openvino": 0.1}[backend]
+    return {"onnxruntime": 0.3, "openvino": 0.1, "openvino-bf16": 0.2}[backend]
 
 
 def must_not_measure(backend, threads):
@@ -27,12 +28,12 @@ def test_the_faster_runtime_is_chosen_and_remembered(tmp_path):
     assert choose_backend(settings, measure=slow_onnxruntime) == "openvino"
     assert choose_backend(settings, measure=must_not_measure) == "openvino"
     (figures,) = json.loads((tmp_path / "cache" / CHOICE_NAME).read_text(encoding="utf-8")).values()
-    assert figures["seconds"] == {"onnxruntime": 0.3, "openvino": 0.1}
+    assert figures["seconds"] == {backend: slow_onnxruntime(backend, 0) for backend in available()}
 
 
 def test_another_number_of_threads_is_measured_anew(tmp_path):
     choose_backend(load_settings(tmp_path), measure=slow_onnxruntime)
-    chosen = choose_backend(load_settings(tmp_path, threads=1), measure=lambda b, t: 0.2 if b == "openvino" else 0.1)
+    chosen = choose_backend(load_settings(tmp_path, threads=1), measure=lambda b, t: 0.1 if b == "onnxruntime" else 0.2)
     assert chosen == "onnxruntime"
 
 
@@ -43,7 +44,7 @@ def test_the_setting_overrides_the_measurement(tmp_path, monkeypatch):
 
 def test_a_wrong_engine_is_refused_with_those_there_are(tmp_path, monkeypatch):
     monkeypatch.setenv("DRAWOPS_ENGINE", "tensorrt")
-    with pytest.raises(SettingsError, match="'auto', 'onnxruntime' or 'openvino'"):
+    with pytest.raises(SettingsError, match="'auto', 'onnxruntime', 'openvino' or 'openvino-bf16'"):
         load_settings(tmp_path)
 
 
@@ -54,8 +55,18 @@ def test_a_damaged_cache_is_measured_anew(tmp_path, damage):
     assert choose_backend(load_settings(tmp_path), measure=slow_onnxruntime) == "openvino"
 
 
-def test_the_real_measurement_chooses_one_of_the_two(tmp_path):
-    assert choose_backend(load_settings(tmp_path, threads=1)) in ("onnxruntime", "openvino")
+def test_the_real_measurement_chooses_one_of_those_there_are(tmp_path):
+    assert choose_backend(load_settings(tmp_path, threads=1)) in available()
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16")
+def test_what_bfloat16_leaves_in_doubt_reads_as_in_float32():
+    noise = np.random.default_rng(0)
+    crops = [noise.integers(90, 255, (40, width, 3), dtype=np.uint8) for width in range(30, 300, 9)]
+    exact = Recogniser(base_recogniser(), threads=1, backend="openvino").read(crops)
+    quick = Recogniser(base_recogniser(), threads=1, backend="openvino-bf16").read(crops)
+    for one, other in zip(exact, quick, strict=True):
+        assert other == one or not 0.45 <= other.score < 0.9
 
 
 def test_threads_share_an_openvino_model():

@@ -1,5 +1,8 @@
 """One small class between the models and the runtime that executes them."""
 
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,7 +11,7 @@ from numpy.typing import NDArray
 
 from drawops.errors import SettingsError, did_you_mean
 
-Backend = Literal["onnxruntime", "openvino"]
+Backend = Literal["onnxruntime", "openvino", "openvino-bf16"]
 
 
 class Engine:
@@ -17,14 +20,17 @@ class Engine:
     Args:
         model: path of an ONNX file (openvino: of an IR too), or an ONNX model's bytes.
         threads: 0 lets the runtime choose.
-        backend: both compute in float32. bfloat16 and float16 read some lines differently, and were slower where the
-            processor has them without AMX.
+        backend: float32, but for openvino-bf16: bfloat16, where the processor has it (see `has_bfloat16`).
     Raises:
         SettingsError: no such backend, or it is not installed.
     """
 
     def __init__(self, model: Path | bytes, *, threads: int = 0, backend: Backend = "onnxruntime") -> None:
-        openers = {"onnxruntime": _open_onnxruntime, "openvino": _open_openvino}
+        openers: dict[str, Callable[[Path | bytes, int], Any]] = {
+            "onnxruntime": _open_onnxruntime,
+            "openvino": partial(_open_openvino, precision="f32"),
+            "openvino-bf16": partial(_open_openvino, precision="bf16"),
+        }
         if backend not in openers:
             raise SettingsError(f"Unknown inference backend '{backend}'. {did_you_mean(backend, openers)}")
         self.backend: Backend = backend
@@ -48,7 +54,16 @@ def _open_onnxruntime(model: Path | bytes, threads: int) -> Any:
     return lambda x: session.run(None, {name: x})
 
 
-def _open_openvino(model: Path | bytes, threads: int) -> Any:
+def has_bfloat16() -> bool:
+    """Does OpenVINO compute in bfloat16 by this processor's own instructions?"""
+    if not find_spec("openvino"):
+        return False
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _open_openvino(model: Path | bytes, threads: int, *, precision: Literal["f32", "bf16"]) -> Any:
     try:
         import openvino
     except ImportError as exc:
@@ -57,7 +72,7 @@ def _open_openvino(model: Path | bytes, threads: int) -> Any:
         ) from exc
     config = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32",  # left alone it takes bfloat16 where the processor can
+        "INFERENCE_PRECISION_HINT": precision,  # left alone it takes bfloat16 where the processor can
         **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
     }
     core = openvino.Core()

@@ -5,7 +5,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,19 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from drawops.ocr.engine import Backend, Engine
+from drawops.ocr.engine import Backend, Engine, has_bfloat16
 from drawops.ocr.model_files import base_detector, base_recogniser
 from drawops.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-BACKENDS: tuple[Backend, ...] = ("onnxruntime", "openvino")
 CHOICE_NAME = "engine.json"
 _RUNS = 3
 
 
 def choose_backend(settings: Settings, *, measure: Callable[[Backend, int], float] | None = None) -> Backend:
     """The runtime that `DRAWOPS_ENGINE` names; with `auto` the fastest of those installed on this machine.
+
+    Where the processor has bfloat16 that is measured too (`openvino-bf16`): what the recogniser is not sure of
+    it reads again in float32.
 
     The measurement takes two seconds of CPU, the first time that a home reads on a machine, and again when a runtime
     or the number of threads has changed. Its figures stand in `<home>/cache/engine.json`.
@@ -35,10 +37,10 @@ def choose_backend(settings: Settings, *, measure: Callable[[Backend, int], floa
     """
     if settings.engine != "auto":
         return settings.engine
-    installed = [backend for backend in BACKENDS if find_spec(backend)]
+    installed = available()
     if len(installed) == 1:
         return installed[0]
-    file, machine = settings.cache / CHOICE_NAME, _machine(settings.threads)
+    file, machine = settings.cache / CHOICE_NAME, _machine(settings.threads, installed)
     known = _known(file)
     if known.get(machine, {}).get("engine") not in installed:
         seconds = {backend: (measure or seconds_of)(backend, settings.threads) for backend in installed}
@@ -47,6 +49,14 @@ def choose_backend(settings: Settings, *, measure: Callable[[Backend, int], floa
         known[machine] = {"engine": fastest, "seconds": {b: round(s, 4) for b, s in seconds.items()}}
         _keep(file, known)
     return known[machine]["engine"]
+
+
+def available() -> list[Backend]:
+    """What this machine can execute models with."""
+    found: list[Backend] = ["onnxruntime"]
+    if find_spec("openvino"):
+        found += ["openvino", "openvino-bf16"] if has_bfloat16() else ["openvino"]
+    return found
 
 
 def seconds_of(backend: Backend, threads: int) -> float:
@@ -65,10 +75,10 @@ def seconds_of(backend: Backend, threads: int) -> float:
     return total
 
 
-def _machine(threads: int) -> str:
+def _machine(threads: int, backends: Sequence[Backend]) -> str:
     """What the measurement depends on, as a key."""
-    runtimes = " ".join(f"{backend}-{_version(backend)}" for backend in BACKENDS)
-    return f"{_processor()}, {os.cpu_count()} cores, {threads} threads, {runtimes}"
+    known = " ".join(f"{backend}-{_version(backend.removesuffix('-bf16'))}" for backend in backends)
+    return f"{_processor()}, {os.cpu_count()} cores, {threads} threads, {known}"
 
 
 def _processor() -> str:
