@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from drawops.cli import app
 from drawops.ocr.picture import draw_readings
-from drawops.ocr.workbook import workbook_bytes
+from drawops.ocr.workbook import csv_text, workbook_bytes
 from drawops.registry.records import Records
 from drawops.settings import load_settings
 from tests.pictures import text_picture
@@ -106,6 +106,16 @@ def test_csv_has_one_row_a_line_and_names_the_model(drawing, tmp_path):
     assert float(rows[0]["x1"]) == pytest.approx(63, abs=12)
     assert [rows[0][name] for name in ("kind", "count", "nominal", "fit", "unit")] == ["thread", "1", "8.0", "6H", "mm"]
     assert rows[1]["kind"] == rows[1]["nominal"] == ""
+
+
+def test_csv_says_of_each_line_the_title_block_of_its_page():
+    line = {"text": "12", "quad": [[0, 0]] * 4, "angle": 0.0, "score": 1.0, "source": "ocr"}
+    fields = dict.fromkeys(("name", "number", "material", "scale", "weight", "date", "revision"))
+    blocks = [fields | {"name": "轴, 长", "number": "A-1"}, None]
+    pages = [{"page": n, "title_block": block, "lines": [line]} for n, block in enumerate(blocks)]
+    first, second = csv.DictReader(io.StringIO(csv_text([{"file": "a.pdf", "model": "v1.0", "pages": pages}])))
+    assert (first["title_name"], first["title_number"], first["title_weight"]) == ("轴, 长", "A-1", "")
+    assert {second[name] for name in second if name.startswith("title_")} == {""}
 
 
 def test_the_workbook_holds_text_as_text_and_numbers_as_numbers(drawing, tmp_path):

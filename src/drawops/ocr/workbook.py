@@ -11,6 +11,7 @@ from drawops.ocr.title_words import FIELDS
 _CORNERS = ("x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
 _DIMENSION = ("kind", "count", "nominal", "upper", "lower", "fit", "unit")
 COLUMNS = ("file", "model", "page", "text", "score", "angle", "source", *_CORNERS, *_DIMENSION)
+_TITLE = tuple(f"title_{field}" for field in FIELDS)
 _WIDTHS = {"file": 32, "text": 32, "kind": 15, "name": 24, "number": 20, "material": 20}
 
 
@@ -32,11 +33,16 @@ def rows_of(readings: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
 
 
 def csv_text(readings: Sequence[Mapping[str, Any]]) -> str:
-    """The lines of readings as CSV with a head; a file wants the encoding utf-8-sig, by which Excel knows ⌀ and Chinese."""
+    """The lines of readings as CSV with a head, each with the title block of its page behind it. A file wants the encoding utf-8-sig, by which Excel knows ⌀ and Chinese.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows_of(readings))
+    writer.writerow((*COLUMNS, *_TITLE))
+    for reading in readings:
+        for page in reading["pages"]:
+            block = page.get("title_block") or {}
+            title = [block.get(field) for field in FIELDS]
+            writer.writerows((*row, *title) for row in rows_of([{**reading, "pages": [page]}]))
     return text.getvalue()
 
 
