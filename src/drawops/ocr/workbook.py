@@ -33,8 +33,7 @@ def rows_of(readings: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
 
 
 def csv_text(readings: Sequence[Mapping[str, Any]]) -> str:
-    """The lines of readings as CSV with a head, each with the title block of its page behind it. A file wants the encoding utf-8-sig, by which Excel knows ⌀ and Chinese.
-    """
+    """The lines of readings as CSV with a head, each with the title block of its page behind it. A file wants the encoding utf-8-sig, by which Excel knows ⌀ and Chinese."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow((*COLUMNS, *_TITLE))
