@@ -52,9 +52,23 @@ class Node:
             timeout=timeout,
         )
 
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """A kubectl command that goes on, its output for whoever reads it."""
+        return subprocess.Popen(
+            [str(SCRIPT), "kubectl", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self._environment,
+        )
+
     def kill(self, part: str) -> None:
         """SIGKILL to a part of Kubernetes, such as kubelet."""
         os.kill(int((FOLDER / "pids" / part).read_text()), signal.SIGKILL)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "CLUSTER_DIR": str(FOLDER)}
 
     @property
     def kubeconfig(self) -> Path:
@@ -69,7 +83,7 @@ class Node:
             capture_output=True,
             text=True,
             timeout=timeout,
-            env={**os.environ, "CLUSTER_DIR": str(FOLDER)},
+            env=self._environment,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -40,6 +41,7 @@ PICTURE = picture()
 @dataclass
 class Plant:
     node: Node
+    servers: plants.Servers
     url: str
 
     def read(self, client: httpx.Client | None = None) -> dict[str, Any]:
@@ -114,9 +116,9 @@ def plant(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan
         if subprocess.run(["podman", "image", "exists", image]).returncode:
             needs("kubernetes", f"there is no image {image} (infra/ci/podman images)")
     node.load(*IMAGES)
-    with plants.running(tmp_path_factory.mktemp("厂")) as addresses:
+    with plants.running(tmp_path_factory.mktemp("厂")) as servers:
         node.kubectl("apply", "-f", str(ROOT / "infra/overlays/standalone/namespace.yaml"))
-        literals = [f"--from-literal={key}={value}" for key, value in addresses.items()]
+        literals = [f"--from-literal={key}={value}" for key, value in servers.secret.items()]
         node.kubectl("-n", NAMESPACE, "create", "secret", "generic", "drawops", *literals)
         node.kubectl("apply", "-k", str(ROOT / "infra/overlays/test"))
         open_volume(node)
@@ -133,7 +135,7 @@ def plant(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan
             print(node.kubectl("-n", NAMESPACE, "logs", "deploy/drawops-control", "--tail=30", check=False))
             raise
         address = node.get("service", SERVER)["spec"]["clusterIP"]
-        yield Plant(node, f"http://{address}")
+        yield Plant(node, servers, f"http://{address}")
         node.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s", check=False)
 
 
@@ -189,23 +191,39 @@ def test_a_pod_is_refused_what_its_account_may_not(plant: Plant) -> None:
     assert "No such file" in said
 
 
-def test_an_increment_runs_as_a_job_and_its_candidate_waits_for_a_person(plant: Plant) -> None:
+def nightly(plant: Plant, name: str) -> str:
+    """Run the CronJob now. Returns what it said."""
     node = plant.node
-    node.drawops("synth", "/tmp/drawings", "-n", "8")
-    node.drawops("ingest", "/tmp/drawings", "--dataset", "drawings")
-    node.kubectl("-n", NAMESPACE, "create", "job", "--from=cronjob/drawops-increment", "increment-now")
+    node.kubectl("-n", NAMESPACE, "create", "job", "--from=cronjob/drawops-increment", name)
     began = time.monotonic()
 
     def ended() -> str:
-        conditions = node.get("job", "increment-now").get("status", {}).get("conditions", [])
+        conditions = node.get("job", name).get("status", {}).get("conditions", [])
         return next(
             (c["type"] for c in conditions if c["status"] == "True" and c["type"] in ("Complete", "Failed")), ""
         )
 
     result = wait_for("end of the job", 1200, ended)
-    log = node.kubectl("-n", NAMESPACE, "logs", "job/increment-now", "--tail=40", check=False)
+    log = node.kubectl("-n", NAMESPACE, "logs", f"job/{name}", "--tail=60", check=False)
     assert result == "Complete", log
-    print(f"\nthe increment took {time.monotonic() - began:.0f} s as a Job")
+    print(f"\n{name} took {time.monotonic() - began:.0f} s as a Job")
+    return log
+
+
+def test_the_nightly_job_ends_early_where_there_is_too_little_to_learn(plant: Plant) -> None:
+    plant.node.drawops("synth", "/tmp/few", "-n", "1")
+    plant.node.drawops("ingest", "/tmp/few", "--dataset", "drawings")
+    said = nightly(plant, "too-early")
+    why = r"\d+ new labelled lines and nothing was trained on 'drawings' yet \(100 are asked for\)"
+    assert re.search(why, " ".join(said.split())), said
+    assert [v["label"] for v in json.loads(plant.node.drawops("model", "list", "--json"))] == ["v1.0"]
+
+
+def test_with_enough_new_labels_it_trains_and_its_candidate_waits_for_a_person(plant: Plant) -> None:
+    node = plant.node
+    node.drawops("synth", "/tmp/drawings", "-n", "8", "--seed", "5")
+    node.drawops("ingest", "/tmp/drawings", "--dataset", "drawings")
+    assert "v1.1" in nightly(plant, "increment-now")
     version = json.loads(node.drawops("model", "show", "v1.1", "--json"))
     assert (version["status"], version["base"]) == ("Pending", "v1.0")
     assert plant.champion() == "v1.0" == plant.read()["model"]
@@ -290,9 +308,137 @@ def test_without_its_kubelet_the_node_goes_on_reading(plant: Plant) -> None:
     wait_for("two servers", 180, lambda: len(plant.ready()) == 2)
 
 
-def test_the_watcher_is_killed_and_goes_on_from_the_home(plant: Plant) -> None:
-    selector = "app.kubernetes.io/name=drawops-control"
-    plant.node.kubectl("-n", NAMESPACE, "delete", "pod", "-l", selector, "--grace-period=0", "--force")
-    plant.node.kubectl("-n", NAMESPACE, "rollout", "status", "deployment/drawops-control", "--timeout=180s")
-    assert plant.champion() == "v1.0"
-    assert json.loads(plant.node.drawops("registry", "verify", "--json"))["ok"]
+PREPARE = """
+import time
+from pathlib import Path
+from drawops.errors import Unavailable
+from drawops.registry import ModelRegistry
+from drawops.settings import load_settings
+
+registry = ModelRegistry(load_settings())
+model, passed = registry.fetch("v1.0"), {"passed": True, "reasons": ["for this test"]}
+
+def register():
+    return registry.register(model, mode="incremental", base="v1.0", dataset="drawings@0", verdict=passed).label
+"""
+REGISTER = PREPARE + "print(register())"
+WORK = (
+    PREPARE
+    + """
+Path("/tmp/stop").unlink(missing_ok=True)
+while not Path("/tmp/stop").exists():
+    try:
+        label = register()
+        registry.approve(label, "李伟", f"{label} reads well")
+        print("approved", label, flush=True)
+    except Unavailable as exc:
+        print("refused", exc, flush=True)
+        time.sleep(0.5)
+"""
+)
+
+
+class Worker(threading.Thread):
+    """Registers and approves versions in the home on the cluster, again and again."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(daemon=True)
+        self.node = node
+        where = ("-n", NAMESPACE, "exec", "deploy/drawops-control", "--", "python3", "-c", WORK)
+        self.process = node.start(*where)
+        self.approved: list[str] = []
+        self.lines: list[str] = []
+
+    def run(self) -> None:
+        for line in self.process.stdout or ():
+            self.lines.append(line)
+            if line.startswith("approved "):
+                self.approved.append(line.split()[1])
+
+    def stop(self) -> None:
+        """After what it is at."""
+        self.node.kubectl("-n", NAMESPACE, "exec", "deploy/drawops-control", "--", "touch", "/tmp/stop")
+        self.process.wait(timeout=180)
+
+    def wait_for_more(self) -> None:
+        """Until another version was approved: it goes on."""
+        before = len(self.approved)
+
+        def more() -> bool:
+            assert self.process.poll() is None, "".join(self.lines[-30:])
+            return len(self.approved) > before
+
+        try:
+            wait_for("another version", 180, more)
+        except AssertionError:
+            print("".join(self.lines[-30:]))
+            raise
+
+
+def check_nothing_is_lost(plant: Plant, approved: list[str]) -> None:
+    """Every version is whole or not there, and every approval that was acknowledged stands."""
+
+    def whole() -> bool:  # the watcher finishes what a kill left open
+        return bool(json.loads(plant.node.drawops("registry", "verify", "--json", check=False))["ok"])
+
+    try:
+        wait_for("whole registry", 120, whole)
+    except AssertionError:
+        print(plant.node.drawops("registry", "verify", check=False))
+        raise
+    versions = {v["label"]: v for v in json.loads(plant.node.drawops("model", "list", "--json"))}
+    assert {versions[label]["status"] for label in approved} == {"Approved"}
+    for version in versions.values():
+        assert version["status"] and version["sha256"], version
+    decided = json.loads(plant.node.drawops("registry", "audit", "--json"))
+    assert {line["subject"] for line in decided if line["action"] == "approve"} >= set(approved)
+
+
+def test_each_server_is_killed_while_versions_are_registered_and_approved(plant: Plant) -> None:
+    servers = plant.servers
+    worker = Worker(plant.node)
+    worker.start()
+    try:
+        for server in (servers.database, servers.objects, servers.mlflow):
+            worker.wait_for_more()
+            time.sleep(0.4)  # in the middle of the next one
+            server.kill()
+            if server is not servers.database:  # which keeps the readings
+                assert plant.read()["model"] == "v1.0"
+            time.sleep(2)
+            server.start()
+            worker.wait_for_more()
+            assert plant.read()["model"] == "v1.0"
+    finally:
+        worker.stop()
+    check_nothing_is_lost(plant, worker.approved)
+    refused = sum(line.startswith("refused") for line in worker.lines)
+    print(f"\nthree servers killed: {len(worker.approved)} versions registered and approved, {refused} times refused")
+
+
+def test_the_watcher_is_killed_and_no_approval_is_lost(plant: Plant) -> None:
+    node, selector = plant.node, "app.kubernetes.io/name=drawops-control"
+    label = node.kubectl("-n", NAMESPACE, "exec", "deploy/drawops-control", "--", "python3", "-c", REGISTER).split()[-1]
+    waiting = json.loads(node.drawops("model", "show", label, "--json"))
+    assert waiting["status"] == "Pending"
+    worker = Worker(node)
+    worker.start()
+    worker.wait_for_more()
+    node.kubectl("-n", NAMESPACE, "delete", "pod", "-l", selector, "--grace-period=0", "--force")
+    worker.process.wait(timeout=60)
+    decide_in_the_ui(plant, waiting)  # while nobody watches
+    node.kubectl("-n", NAMESPACE, "rollout", "status", "deployment/drawops-control", "--timeout=180s")
+    wait_for("deployment of what was approved", 240, lambda: plant.champion() == waiting["label"])
+    assert plant.read()["model"] == waiting["label"]
+    check_nothing_is_lost(plant, worker.approved)
+    line = json.loads(node.drawops("registry", "audit", waiting["label"], "--json"))[1]
+    assert (line["who"], line["action"], line["source"]) == ("王芳", "approve", "mlflow-ui")
+
+
+def decide_in_the_ui(plant: Plant, version: dict[str, Any]) -> None:
+    """What the tags table of MLflow's UI sends."""
+    tags = {"approved_by": "王芳", "approval_reason": "读得好", "approval_status": "Approved"}
+    for key, value in tags.items():
+        body = {"name": "drawing-ocr", "version": str(version["version"]), "key": key, "value": value}
+        url = f"{plant.servers.mlflow.address}/ajax-api/2.0/mlflow/model-versions/set-tag"
+        httpx.post(url, json=body, timeout=60, trust_env=False).raise_for_status()
