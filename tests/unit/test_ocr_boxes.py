@@ -6,7 +6,7 @@ import pytest
 from drawops.drawings.crops import crop_line, quad_size
 from drawops.drawings.model import quad_angle
 from drawops.ocr.boxes import Box, box_of_quad, levelled, merge_passes, overlap, wrap
-from drawops.ocr.detector import _spans, boxes_of
+from drawops.ocr.detector import boxes_of
 
 
 @pytest.mark.parametrize("angle", [0, 90, 180, -90, 30, -67.5])
@@ -60,14 +60,6 @@ def test_neighbours_are_both_kept():
     boxes = [Box(50, 10, 90, 18, 0), Box(150, 10, 90, 18, 0)]
     assert merge_passes([boxes[:1], boxes[1:]]) == boxes
     assert merge_passes([[], []]) == []
-
-
-@pytest.mark.parametrize("size", [1, 95, 960, 961, 1654, 5778, 12_000])
-def test_tiles_answer_for_every_pixel_once(size):
-    spans = list(_spans(size))
-    assert spans[0][2] == 0 and spans[-1][3] == size
-    assert all(a[3] == b[2] for a, b in zip(spans, spans[1:], strict=False))
-    assert all(start <= low < high <= end and end - start <= 960 for start, end, low, high in spans)
 
 
 def test_a_region_of_text_becomes_one_grown_box():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from drawops.drawings.model import Quad
 
+SQUARE = 1.5  # below this aspect the longer side does not tell the reading direction
 _FULLER = 1.25  # length ratio from which one box is a line and the other a piece of it
 _ONE_ROW = 1.6  # height ratio up to which they stand on one row
 _LOWER = 0.67  # height ratio below which one is a row of the other

@@ -1,8 +1,6 @@
 """The text detector: a page in, boxes of text lines out (differentiable binarisation, PP-OCRv6 small)."""
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.drawings.model import Image
-from drawops.ocr.boxes import Box, merge_passes, wrap
+from drawops.ocr.boxes import SQUARE, Box, merge_passes, wrap
 from drawops.ocr.engine import Backend, Engine
-from drawops.ocr.fitting import INK_CONTRAST
 from drawops.ocr.model_files import onnx_file
+from drawops.ocr.windows import Placed, letters_in, packed, tiles_of, windows_around
 
-TILE = 960
 UNCLIP = 1.6  # how far boxes are grown, see `boxes_of`
-OVERLAP = 96  # what the network needs to see around a pixel; text longer than this still joins across tiles
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One look at the page: at `scale` times its own resolution, turned a quarter clockwise or not."""
-
-    scale: float
-    turned: bool = False
-
-
-# At half size the network finds thin and large letters that it does not see at full size, and text is found
-# best when it lies flat. Full size is for small letters, and only where there are some not found yet.
-COARSE = (Pass(0.5), Pass(0.5, turned=True))
+SHEET = 640  # side of the sheets that windows share, pixels
+LARGEST = 960  # side of what the network sees at once: a window larger than a sheet is seen by itself
+OVERLAP = 96  # of tiles, where text without a gap is larger still; text longer than this joins across them
+CELL = 16  # pixels, at half size, of the grid on which windows are cut
+SIDES = 160  # the sides of a sheet are multiples of this: the runtime prepares for each size that it sees
+_ROW = 0.4  # the share of its box's height that a line's letters take at least
 
 
 class Detector:
-    """PP-OCRv6 small detector with its published settings: BGR scaled to [-1, 1], sides multiples of 32."""
+    """PP-OCRv6 small detector with its published settings: BGR scaled to [-1, 1], sides multiples of 32.
+
+    It looks where something has the shape of letters. At half size the network finds thin and large letters that it does
+    not see at full size. Text is found best when it lies flat, so what was not found level is looked at again, turned.
+    Full size is for small letters, and only where some were not found yet.
+    """
 
     def __init__(self, onnx: Path, *, threads: int = 0, backend: Backend = "onnxruntime") -> None:
         self.path = onnx_file(Path(onnx))
@@ -47,80 +41,88 @@ class Detector:
         Upright to the page or at an angle in (-90, 90] along their longer side; which way round they read is
         not known yet.
         """
-        coarse = [self._look(image, look) for look in COARSE]
-        bounds = np.array([box.bounds() for boxes in coarse for box in boxes]).reshape(-1, 4)
-        fine = boxes_of(self.probabilities(image, unless_within=bounds))
-        return merge_passes([fine, *coarse])
+        half = _scaled(image, 0.5)
+        letters = letters_in(half)
+        flat = boxes_of(self._probabilities(half, letters, letters, CELL))
+        level = [box for box in flat if abs(box.angle) < 45 or box.length < SQUARE * box.height]
+        turned = self._turned(half, _outside(letters, level), letters)
+        small = _outside(letters, _of_one_row([*flat, *turned], letters))
+        fine = boxes_of(self._probabilities(image, 2 * small, 2 * letters, 2 * CELL))
+        flat, turned = ([box.scaled(2.0) for box in boxes] for boxes in (flat, turned))
+        return merge_passes([fine, flat, turned])
 
-    def _look(self, image: Image, look: Pass) -> list[Box]:
-        size = (max(1, round(image.shape[1] * look.scale)), max(1, round(image.shape[0] * look.scale)))
-        picture = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-        if look.turned:
-            picture = np.rot90(picture, -1)
-        probabilities = self.probabilities(picture)
-        if look.turned:
-            probabilities = np.rot90(probabilities)
-        return [box.scaled(1 / look.scale) for box in boxes_of(np.ascontiguousarray(probabilities))]
+    def _turned(self, picture: Image, wanted: NDArray[np.int32], letters: NDArray[np.int32]) -> list[Box]:
+        """Boxes in `picture` as it looks turned a quarter clockwise."""
+        wanted, letters = (
+            np.stack([len(picture) - bottom, left, len(picture) - top, right], axis=1)
+            for left, top, right, bottom in (wanted.T, letters.T)
+        )
+        probabilities = np.rot90(self._probabilities(np.rot90(picture, -1), wanted, letters, CELL))
+        return boxes_of(np.ascontiguousarray(probabilities))
 
-    def probabilities(self, image: Image, *, unless_within: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
-        """Probability of text x 255, (H, W) uint8, for an (H, W, 3) RGB picture.
+    def _probabilities(
+        self, picture: Image, wanted: NDArray[np.int32], letters: NDArray[np.int32], cell: int
+    ) -> NDArray[np.uint8]:
+        """Probability of text x 255, (H, W) uint8, for an (H, W, 3) RGB picture: 0 but around the `wanted` ones of its
+        letters.
 
-        Large pictures go tile by tile, at their own resolution and with bounded memory; the tiles' maps are
-        put together before boxes are made, so no line is found twice or cut.
-
-        Args:
-            unless_within: (N, 4) bounds of text that is known; tiles without any other letter are left out.
+        The network sees sheets onto which the places with letters are packed; what it finds is put together before
+        boxes are made, so no line is found twice or cut.
         """
-        height, width = image.shape[:2]
-        found = np.zeros((height, width), np.uint8)
-        for top, bottom, keep_top, keep_bottom in _spans(height):
-            for left, right, keep_left, keep_right in _spans(width):
-                tile = image[top:bottom, left:right]
-                if int(tile.max()) - int(tile.min()) < 40:  # blank paper
-                    continue
-                if unless_within is not None and not _has_letters(tile, unless_within - [left, top, left, top]):
-                    continue
-                part = self._run(tile)
-                found[keep_top:keep_bottom, keep_left:keep_right] = part[
-                    keep_top - top : keep_bottom - top, keep_left - left : keep_right - left
-                ]
+        found = np.zeros(picture.shape[:2], np.uint8)
+        windows, hidden = windows_around(wanted, letters, picture.shape[:2], cell, LARGEST)
+        tiles = [tile for window in windows for tile in tiles_of(window, LARGEST, OVERLAP)]
+        for sheet in packed(tiles, SHEET):
+            self._look(picture, sheet, found)
+        found[hidden] = 0
         return found
 
-    def _run(self, tile: Image) -> NDArray[np.uint8]:
-        height, width = tile.shape[:2]
-        padded = np.full((math.ceil(height / 32) * 32, math.ceil(width / 32) * 32, 3), 255, np.uint8)
-        padded[:height, :width] = tile
-        probabilities = self._engine(network_input(padded))[0][0, 0, :height, :width]
-        return (probabilities * 255).astype(np.uint8)
+    def _look(self, picture: Image, sheet: list[Placed], found: NDArray[np.uint8]) -> None:
+        width, height = max(p.x + p.window.width for p in sheet), max(p.y + p.window.height for p in sheet)
+        canvas = np.full((-(-height // SIDES) * SIDES, -(-width // SIDES) * SIDES, 3), 255, np.uint8)
+        for p in sheet:
+            w = p.window
+            canvas[p.y : p.y + w.height, p.x : p.x + w.width] = picture[w.top : w.bottom, w.left : w.right]
+        probabilities = (self._run(canvas) * 255).astype(np.uint8)
+        for p in sheet:
+            w = p.window
+            there = found[w.top : w.bottom, w.left : w.right]
+            np.maximum(there, probabilities[p.y : p.y + w.height, p.x : p.x + w.width], out=there)
+
+    def _run(self, picture: Image) -> NDArray[np.float32]:
+        return self._engine(network_input(picture))[0][0, 0]
+
+
+def _scaled(image: Image, scale: float) -> Image:
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _of_one_row(boxes: Sequence[Box], letters: NDArray[np.int32]) -> list[Box]:
+    """The boxes whose letters are about as high as they are themselves: not two lines that were seen as one."""
+    sizes = np.max(letters[:, 2:] - letters[:, :2], axis=1, initial=0)
+    inside = [sizes[_within(letters, box)] for box in boxes]
+    return [b for b, s in zip(boxes, inside, strict=True) if len(s) and np.percentile(s, 75) > _ROW * b.height]
+
+
+def _outside(letters: NDArray[np.int32], boxes: Sequence[Box]) -> NDArray[np.int32]:
+    """Those of `letters` (N, 4) whose middle lies in the bounds of none of the boxes."""
+    found = np.zeros(len(letters), np.bool_)
+    for box in boxes:
+        found |= _within(letters, box)
+    return letters[~found]
+
+
+def _within(letters: NDArray[np.int32], box: Box) -> NDArray[np.bool_]:
+    """(N,) whether the middle of each of the `letters` (N, 4) lies in the bounds of a box."""
+    left, top, right, bottom = box.bounds()
+    x, y = letters[:, 0] + letters[:, 2], letters[:, 1] + letters[:, 3]
+    return (x > 2 * left) & (x < 2 * right) & (y > 2 * top) & (y < 2 * bottom)
 
 
 def network_input(picture: Image) -> NDArray[np.float32]:
     """(1, 3, H, W) float32 BGR in [-1, 1] of an (H, W, 3) RGB picture whose sides are multiples of 32."""
     return np.ascontiguousarray((picture[:, :, ::-1].astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
-
-
-def _spans(size: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cut a side into equal tiles: (start, end) of each with its overlaps, (start, end) of what it answers for."""
-    count = max(1, math.ceil((size - OVERLAP) / (TILE - OVERLAP)))
-    step = math.ceil((size - OVERLAP) / count)
-    for n in range(count):
-        start, end = n * step, min(size, n * step + step + OVERLAP)
-        yield start, end, start + (OVERLAP // 2 if n else 0), end - (OVERLAP // 2 if n < count - 1 else 0)
-
-
-def _has_letters(tile: Image, known: NDArray[np.float64]) -> bool:
-    """Is there a piece of ink of the shape of a letter outside the `known` (N, 4) bounds?"""
-    grey = cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY)
-    paper = float(np.percentile(grey[::4, ::4], 80))
-    _, _, stats, centres = cv2.connectedComponentsWithStats((grey < paper - INK_CONTRAST).astype(np.uint8))
-    width, height = stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]
-    longer, shorter = np.maximum(width, height), np.minimum(width, height)
-    letters = centres[1:][(longer >= 7) & (longer <= 60) & (shorter >= 3) & (longer < 5 * shorter)]
-    if not len(letters) or not len(known):
-        return bool(len(letters))
-    after, before = letters[:, None] > known[None, :, :2], letters[:, None] < known[None, :, 2:]
-    inside = np.all(after & before, axis=2)
-    return not bool(np.all(np.any(inside, axis=1)))
 
 
 def boxes_of(

@@ -10,7 +10,7 @@ import numpy as np
 
 from drawops.datasets.text import normalise
 from drawops.drawings.model import Image, Page, TextLine
-from drawops.ocr.boxes import Box, box_of_quad, levelled, overlap, touching, wrap
+from drawops.ocr.boxes import SQUARE, Box, box_of_quad, levelled, overlap, touching, wrap
 from drawops.ocr.detector import Detector
 from drawops.ocr.detectors import find_detector
 from drawops.ocr.engine_choice import choose_backend
@@ -29,7 +29,6 @@ MARKS = frozenset("+-—=|/\\.,'、…·:>⊕丨")  # a stroke or a centre mark 
 HOLES = frozenset("0Oo○〇申中口日田回十一二工")  # circles and rectangles
 _SENTENCE = re.compile("[\u4e00-\u9fff].*。$")  # a Chinese note may end with a number
 _WALLS = re.compile(r"^[_|\s]+(?=.)|(?<=.)[_|\s]+$")  # of frames and cells, and ends of lines under the text
-SQUARE = 1.5  # below this aspect the longer side does not tell the reading direction
 
 
 class LineReader(Protocol):
