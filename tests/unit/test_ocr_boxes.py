@@ -5,7 +5,7 @@ import pytest
 
 from drawops.drawings.crops import crop_line, quad_size
 from drawops.drawings.model import quad_angle
-from drawops.ocr.boxes import Box, box_of_quad, levelled, merge_passes, overlap, wrap
+from drawops.ocr.boxes import Box, box_of_quad, joined_rows, levelled, merge_passes, overlap, wrap
 from drawops.ocr.detector import boxes_of
 
 
@@ -127,3 +127,18 @@ def test_on_a_skewed_page_level_is_what_its_long_lines_say():
 def test_a_part_of_a_box_is_measured_along_its_reading_direction():
     part = Box(100, 100, 80, 20, 90).part(0, 0, 20, 20)
     assert (round(part.x), round(part.y), part.length, part.height) == (100, 130, 20, 20)
+
+
+def test_pieces_of_a_text_that_run_into_each_other_become_one() -> None:
+    (whole,) = joined_rows([Box(200, 50, 200, 40, 0), Box(380, 52, 180, 42, 0)])
+    assert whole.bounds() == pytest.approx((100, 29, 470, 71), abs=1)
+
+
+def test_pieces_of_a_text_that_runs_upwards_become_one() -> None:
+    (whole,) = joined_rows([Box(50, 380, 180, 40, 90), Box(50, 200, 200, 40, 90)])
+    assert whole.bounds() == pytest.approx((30, 100, 70, 470), abs=1)
+
+
+def test_figures_beside_each_other_and_lines_above_each_other_stay_apart() -> None:
+    apart = [Box(200, 50, 200, 40, 0), Box(410, 50, 200, 40, 0), Box(200, 85, 200, 40, 0), Box(320, 50, 50, 40, 0)]
+    assert joined_rows(apart) == apart

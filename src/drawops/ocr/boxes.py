@@ -124,6 +124,49 @@ def _lean(angle: float) -> float:
     return (angle + 45.0) % 90.0 - 45.0
 
 
+def joined_rows(boxes: Sequence[Box]) -> list[Box]:
+    """The boxes of one pass with the pieces of a text made one: boxes as high as each other, in one row, that run into
+    each other. Letters set wide apart come out of the network in pieces."""
+    boxes = list(boxes)
+    first = 0
+    while first < len(boxes):
+        box, near = boxes[first], touching(boxes)[first]
+        piece = next((j for j in near if _in_row(box, boxes[j])), None)
+        if piece is None:
+            first += 1
+            continue
+        along, _ = box.axes
+        other = boxes.pop(piece)
+        offset = float(np.dot((other.x - box.x, other.y - box.y), along))
+        start = min(-box.length / 2, offset - other.length / 2)
+        end = max(box.length / 2, offset + other.length / 2)
+        middle = (start + end) / 2
+        first -= piece < first
+        boxes[first] = replace(
+            box,
+            x=box.x + float(along[0]) * middle,
+            y=box.y + float(along[1]) * middle,
+            length=end - start,
+            height=max(box.height, other.height),
+        )
+    return boxes
+
+
+def _in_row(a: Box, b: Box) -> bool:
+    """Does the text of one box go on in the other? Each is longer than high: next to a figure may stand another."""
+    along, across = a.axes
+    between = (b.x - a.x, b.y - a.y)
+    common = (a.length + b.length) / 2 - abs(float(np.dot(between, along)))
+    low, high = sorted((a.height, b.height))
+    return (
+        abs(wrap(a.angle - b.angle)) < 3.0
+        and low > 0.8 * high
+        and min(a.length, b.length) > 2 * high
+        and abs(float(np.dot(between, across))) < 0.2 * low
+        and common > 0.2 * low
+    )
+
+
 def merge_passes(passes: Sequence[Sequence[Box]]) -> list[Box]:
     """One set of boxes from several detector passes over the same page, the most trusted pass first.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.drawings.model import Image
-from drawops.ocr.boxes import SQUARE, Box, merge_passes, wrap
+from drawops.ocr.boxes import SQUARE, Box, joined_rows, merge_passes, wrap
 from drawops.ocr.engine import Backend, Engine
 from drawops.ocr.model_files import onnx_file
 from drawops.ocr.windows import Placed, letters_in, packed, tiles_of, windows_around
@@ -43,11 +43,11 @@ class Detector:
         """
         half = _scaled(image, 0.5)
         letters = letters_in(half)
-        flat = boxes_of(self._probabilities(half, letters, letters, CELL))
+        flat = joined_rows(boxes_of(self._probabilities(half, letters, letters, CELL)))
         level = [box for box in flat if abs(box.angle) < 45 or box.length < SQUARE * box.height]
         turned = self._turned(half, _outside(letters, level), letters)
         small = _outside(letters, _of_one_row([*flat, *turned], letters))
-        fine = boxes_of(self._probabilities(image, 2 * small, 2 * letters, 2 * CELL))
+        fine = joined_rows(boxes_of(self._probabilities(image, 2 * small, 2 * letters, 2 * CELL)))
         flat, turned = ([box.scaled(2.0) for box in boxes] for boxes in (flat, turned))
         return merge_passes([fine, flat, turned])
 
@@ -58,7 +58,7 @@ class Detector:
             for left, top, right, bottom in (wanted.T, letters.T)
         )
         probabilities = np.rot90(self._probabilities(np.rot90(picture, -1), wanted, letters, CELL))
-        return boxes_of(np.ascontiguousarray(probabilities))
+        return joined_rows(boxes_of(np.ascontiguousarray(probabilities)))
 
     def _probabilities(
         self, picture: Image, wanted: NDArray[np.int32], letters: NDArray[np.int32], cell: int
