@@ -165,6 +165,21 @@ def test_a_symbol_drawn_as_lines_is_put_before_the_files_number(inked, seen, wan
     assert result.source == "vector"
 
 
+@pytest.mark.parametrize(
+    ("own", "seen", "wanted"),
+    [
+        (("3×", "5.5"), "3×⌀5.5", ["3×⌀5.5"]),
+        (("0.2", "A"), "⌖ ⌀0.2 A", ["⌖ ⌀0.2 A"]),
+        (("3×", "5.5"), "3×5.5", ["3×", "5.5"]),
+        (("3×", "5.5"), "3×⌀6.5", ["3×", "5.5"]),
+    ],
+)
+def test_symbols_drawn_as_lines_between_the_files_texts_are_read(inked, own, seen, wanted):
+    file = [line(own[0], 100, width=60), line(own[1], 200, width=60)]
+    read = line(seen, 150, source="ocr", score=0.97, width=170)
+    assert [found.text for found in combine(file, [read], inked)] == wanted
+
+
 def test_garbage_of_a_font_without_encoding_gives_way_to_the_reading(inked):
     garbage = [line("\ue012\ue013\ue014", 100), line("#&%!=", 500)]
     read = [line("R25", 100, source="ocr", score=0.98), line("Steel", 500, source="ocr", score=0.98)]

@@ -27,6 +27,8 @@ def combine(vector: Sequence[TextLine], read: Sequence[TextLine], image: Image) 
 
     * A vector line is taken as the file has it (source "vector", score 1.0).
     * A symbol in front of it that the file draws as lines and the reader saw is put before it.
+    * Pieces between which the picture shows symbols (3× 5.5 for 3×⌀5.5, the cells of a GD&T frame) give way to the reading
+      of the whole.
     * A vector line that is nothing like the picture (a font without a proper encoding) gives way to the reading.
     * A vector line without any ink on the page is left out.
     * A read line that no vector line covers stays.
@@ -37,7 +39,15 @@ def combine(vector: Sequence[TextLine], read: Sequence[TextLine], image: Image) 
     known = [max(row, default=0.0) > SAME_PLACE for row in shares]
     combined: list[TextLine] = []
     replaced: set[int] = set()
+    pieces: set[int] = set()
+    for i, whole in enumerate(read):
+        parts = [j for j, share in enumerate(shares[i]) if share > SAME_PLACE]
+        if len(parts) > 1 and _has_more_symbols(whole, [vector[j] for j in parts]):
+            replaced.add(i)
+            pieces.update(parts)
     for j, line in enumerate(vector):
+        if j in pieces:
+            continue
         mine = [i for i in range(len(read)) if shares[i][j] > SAME_PLACE]
         if mine and _is_wrong(line, [read[i] for i in mine]):
             replaced.update(mine)
@@ -63,6 +73,18 @@ def _is_wrong(line: TextLine, read: Sequence[TextLine]) -> bool:
     if len(_plain(line.text)) < 3 or len(text) < 3 or score < CONVINCING:
         return False
     return Levenshtein.normalized_similarity(_plain(line.text), text) < UNLIKE
+
+
+def _has_more_symbols(read: TextLine, parts: Sequence[TextLine]) -> bool:
+    """Is a reading the text of these lines, with symbols that the file draws as lines?"""
+    along = np.subtract(read.quad[1], read.quad[0])
+    in_order = sorted(parts, key=lambda part: float(np.dot(part.quad[0], along)))
+    own, other = _plain("".join(part.text for part in in_order)), _plain(read.text)
+    return read.score >= CONVINCING and len(other) > len(own) and _bare(own) == _bare(other)
+
+
+def _bare(text: str) -> str:
+    return "".join(c for c in text if c not in _SYMBOLS)
 
 
 def _is_unreadable(text: str) -> bool:
