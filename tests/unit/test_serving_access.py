@@ -155,6 +155,15 @@ def test_an_open_server_asks_nobody_and_one_with_keys_asks_everybody(settings: S
         assert client.get("/v1/index").status_code == 401
 
 
+def test_who_revokes_the_last_key_does_not_let_everybody_in(settings: Settings) -> None:
+    secret = KeyRing(settings).add("a", "admin")
+    with client_of(settings) as client:
+        assert client.get("/v1/index", headers={"X-API-Key": secret}).status_code == 200
+        KeyRing(settings).revoke("a")
+        refused = client.get("/v1/index", headers={"X-API-Key": secret})
+        assert refused.status_code == 401 and "revoked" in refused.json()["error"]
+
+
 def test_a_server_that_others_can_reach_does_not_start_without_a_key(settings: Settings) -> None:
     with pytest.raises(SettingsError, match="drawops key add"):
         run_server(settings, host="0.0.0.0", port=0, watch=False, announce=lambda url: None)

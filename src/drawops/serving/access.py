@@ -34,7 +34,7 @@ class Guard:
     def asks(self) -> bool:
         """Does the server ask for a key?"""
         if self._access == "auto":
-            return self._exposed or bool(self.ring.all())
+            return self._exposed or self.ring.begun
         return self._access == "keys"
 
     def identify(self, request: Request) -> Key | None:
@@ -63,9 +63,11 @@ class Guard:
                 query = request.scope["query_string"].decode("latin-1")
                 after = quote(path + (f"?{query}" if query else ""), safe="")
                 return RedirectResponse(f"/sign-in?next={after}", status_code=303)
+            sent = "authorization" in request.headers or "x-api-key" in request.headers
             return problem(
                 401,
-                "This server asks for a key, in `Authorization: Bearer …` or `X-API-Key`. Where it runs, "
+                ("This key is unknown or was revoked. " if sent else "")
+                + "This server asks for a key, in `Authorization: Bearer …` or `X-API-Key`. Where it runs, "
                 f"`drawops key add NAME --role {needed}` makes one.",
                 {"WWW-Authenticate": "Bearer"},
             )

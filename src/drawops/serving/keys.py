@@ -77,6 +77,11 @@ class KeyRing:
             self._seen = seen
         return [*self._fixed, *self._stored]
 
+    @property
+    def begun(self) -> bool:
+        """Has there been a key? Who revokes the last one does not mean to let everybody in."""
+        return bool(self._fixed) or self._file.exists()
+
     def find(self, secret: str) -> Key | None:
         """The key of a secret. Takes the same time whichever it is, and if there is none."""
         asked, found = digest(secret), None
