@@ -114,6 +114,8 @@ def test_the_api_page_needs_no_network(browser, url: str) -> None:
 
 
 def test_a_person_signs_in_with_a_key_reads_and_signs_out(browser, drawing: Path, tmp_path: Path) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
     settings = load_settings(tmp_path / "家", serve="base")
     secret = KeyRing(settings).add("王芳", "reader")
     with server_process(settings, watch=False) as url:
@@ -121,11 +123,12 @@ def test_a_person_signs_in_with_a_key_reads_and_signs_out(browser, drawing: Path
         assert "/sign-in" in browser.current_url
         shown(browser, "input[name=key]")[0].send_keys(secret)
         shown(browser, "button.main")[0].click()
+        WebDriverWait(browser, 60).until(lambda b: "/sign-in" not in b.current_url)
         read_in(browser, f"{url}/", drawing)
         assert shown(browser, "#who")[0].text == "王芳"
         assert browser.execute_script("return document.cookie") == ""  # no script sees the key
         shown(browser, "#signed button")[0].click()
-        assert "/sign-in" in browser.current_url
+        WebDriverWait(browser, 60).until(lambda b: "/sign-in" in b.current_url)
         browser.get(f"{url}/")
         assert "/sign-in" in browser.current_url
     (read,) = Records(settings.records_url).of_drawing(drawing.name)
