@@ -24,7 +24,7 @@ def test_errors_are_counted_and_growing_memory_is_told(tmp_path: Path, monkeypat
             raise Unavailable("503: full")
 
     target = Target("a server", ask, lambda: float(next(memory)))
-    figures = serving._measured(target, [tmp_path / "a", tmp_path / "b"], 2, 0.01, lambda message: None)
+    figures = serving._measured(target, [tmp_path / "a", tmp_path / "b"], 2, 0.05, lambda message: None)
     assert figures.requests > 20 and figures.errors == pytest.approx(figures.requests / 10, abs=2)
     assert figures.first_errors[0] == "Unavailable: 503: full" and len(figures.first_errors) <= 5
     assert figures.growth > 0.05 and figures.peak_mb >= figures.end_mb > figures.start_mb >= 100

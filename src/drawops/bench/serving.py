@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -159,6 +159,7 @@ def _measured(
             memory.append(target.memory())
             time.sleep(min(_SAMPLE_S, left))
         stop.set()
+        memory.append(target.memory())  # a busy machine may not have let one sample through
 
     _together(client, clients, False, watch)
     tenth = max(1, len(memory) // 10)
@@ -260,9 +261,14 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     """With the workers that it started."""
     import psutil
 
-    family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+    try:
+        parent = psutil.Process(process.pid)
+        family = [*parent.children(recursive=True), parent]
+    except psutil.NoSuchProcess:  # it has ended by itself
+        family = []
     for one in family:
-        one.terminate()
+        with suppress(psutil.NoSuchProcess):
+            one.terminate()
     _, alive = psutil.wait_procs(family, timeout=20)
     for one in alive:
         one.kill()
