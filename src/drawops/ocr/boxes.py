@@ -127,29 +127,26 @@ def _lean(angle: float) -> float:
 def joined_rows(boxes: Sequence[Box]) -> list[Box]:
     """The boxes of one pass with the pieces of a text made one: boxes as high as each other, in one row, that run into
     each other. Letters set wide apart come out of the network in pieces."""
-    boxes = list(boxes)
-    first = 0
-    while first < len(boxes):
-        box, near = boxes[first], touching(boxes)[first]
-        piece = next((j for j in near if _in_row(box, boxes[j])), None)
-        if piece is None:
-            first += 1
-            continue
-        along, _ = box.axes
-        other = boxes.pop(piece)
-        offset = float(np.dot((other.x - box.x, other.y - box.y), along))
-        start = min(-box.length / 2, offset - other.length / 2)
-        end = max(box.length / 2, offset + other.length / 2)
-        middle = (start + end) / 2
-        first -= piece < first
-        boxes[first] = replace(
-            box,
-            x=box.x + float(along[0]) * middle,
-            y=box.y + float(along[1]) * middle,
-            length=end - start,
-            height=max(box.height, other.height),
-        )
-    return boxes
+    near, whole = touching(boxes), dict(enumerate(boxes))
+    for i in range(len(boxes)):
+        while i in whole and (pieces := [j for j in near[i] if j in whole and _in_row(whole[i], whole[j])]):
+            piece = min(pieces)
+            whole[i] = _joined(whole[i], whole.pop(piece))
+            for other in near[piece] - {i}:  # what the piece touched
+                near[i].add(other)
+                near[other].add(i)
+    return list(whole.values())
+
+
+def _joined(a: Box, b: Box) -> Box:
+    """One box along `a` that reaches from where the first begins to where the last ends."""
+    along, _ = a.axes
+    offset = float(np.dot((b.x - a.x, b.y - a.y), along))
+    start = min(-a.length / 2, offset - b.length / 2)
+    end = max(a.length / 2, offset + b.length / 2)
+    middle = (start + end) / 2
+    x, y = a.x + float(along[0]) * middle, a.y + float(along[1]) * middle
+    return replace(a, x=x, y=y, length=end - start, height=max(a.height, b.height))
 
 
 def _in_row(a: Box, b: Box) -> bool:

@@ -121,7 +121,8 @@ def _best_cut(text: NDArray[np.bool_]) -> tuple[float, int]:
     cost more, minus infinity where every cut goes through text."""
     if text.shape[1] < 2:
         return -np.inf, 0
-    saved = np.asarray(_areas(text)[-1] - _areas(text)[:-1] - _areas(text[:, ::-1])[-2::-1], np.float64)
+    areas = _areas(text)
+    saved = np.asarray(areas[-1] - areas[:-1] - _areas(text[:, ::-1])[-2::-1], np.float64)
     saved[np.any(text[:, :-1] & text[:, 1:], axis=0)] = -np.inf
     at = int(np.argmax(saved))
     return float(saved[at]), at + 1
