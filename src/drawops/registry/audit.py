@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from drawops.errors import Conflict
 from drawops.settings import Settings
@@ -46,8 +46,12 @@ class AuditEntry:
         return {**values, "details": dict(self.details)}
 
 
-class AuditRecord(Protocol):
-    """Where the lines are kept. Whatever holds it, nothing but `append` changes it."""
+class AuditRecord(ABC):
+    """Lines in any place; nothing but `append` changes them. A line is the JSON of an entry.
+
+    Beside the lines stands the head, number and hash of the last line, so that a cut-off end shows. It is never before
+    the lines in a crash: a head that names more lines than are there is a loss.
+    """
 
     def append(
         self,
@@ -62,42 +66,20 @@ class AuditRecord(Protocol):
         details: Mapping[str, Any] | None = None,
     ) -> AuditEntry:
         """Write one line, for good when it returns."""
-        ...
+        values = {"who": who, "action": action, "subject": subject, "from_": from_ or "", "to": to, "why": why}
+        return self._append({**values, "source": source, "details": dict(details or {})})
 
-    def entries(self, subject: str | None = None) -> list[AuditEntry]:
-        """All readable lines, oldest first; a damaged one is left out (`verify` names it)."""
-        ...
+    @abstractmethod
+    def _append(self, values: Mapping[str, Any]) -> AuditEntry:
+        """Write the line of these values (see `link`), and before it what must be said of lost ones."""
 
-    def last(self, subject: str) -> AuditEntry | None: ...
-
-    def verify(self) -> list[str]:
-        """What is wrong with the record, first problem first; empty when nothing is."""
-        ...
-
+    @abstractmethod
     def locked(self, timeout_s: float) -> AbstractContextManager[None]:
         """One change of the registry at a time, among all who share the record; may be nested.
 
         Raises:
             Conflict: another has been changing it for `timeout_s` seconds.
         """
-        ...
-
-
-def open_audit(settings: Settings) -> AuditRecord:
-    """The record of the settings: a table where readings lie in a database server, else a file in the home."""
-    if settings.records_url.startswith("sqlite"):
-        return AuditLog(settings.audit_path)
-    from drawops.registry.audit_table import AuditTable
-
-    return AuditTable(settings.records_url, settings.audit_path)
-
-
-class HashChain(ABC):
-    """What a record of lines in any place has in common. A line is the JSON of an entry.
-
-    Beside the lines stands the head, number and hash of the last line, so that a cut-off end shows. It is never before
-    the lines in a crash: a head that names more lines than are there is a loss.
-    """
 
     @abstractmethod
     def lines(self) -> list[str]:
@@ -107,6 +89,7 @@ class HashChain(ABC):
     def head(self) -> tuple[int, str]: ...
 
     def entries(self, subject: str | None = None) -> list[AuditEntry]:
+        """All readable lines, oldest first; a damaged one is left out (`verify` names it)."""
         found = [entry for line in self.lines() if (entry := parse(line))]
         return found if subject is None else [e for e in found if e.subject == subject]
 
@@ -115,6 +98,7 @@ class HashChain(ABC):
         return entries[-1] if entries else None
 
     def verify(self) -> list[str]:
+        """What is wrong with the record, first problem first; empty when nothing is."""
         problems: list[str] = []
         expected, previous, hashes = 1, START, [START]
         for line in self.lines():
@@ -144,6 +128,15 @@ class HashChain(ABC):
         return problems
 
 
+def open_audit(settings: Settings) -> AuditRecord:
+    """The record of the settings: a table where readings lie in a database server, else a file in the home."""
+    if settings.records_url.startswith("sqlite"):
+        return AuditLog(settings.audit_path)
+    from drawops.registry.audit_table import AuditTable
+
+    return AuditTable(settings.records_url, settings.audit_path)
+
+
 def link(last: AuditEntry | None, **values: Any) -> dict[str, Any]:
     """The record that follows `last` in the chain. `values` are the fields of an `AuditEntry` that are not the chain's."""
     record = {
@@ -168,7 +161,7 @@ def remark(action: str, why: str, **details: Any) -> dict[str, Any]:
     return {**blank, "action": action, "why": why, "details": details}
 
 
-class AuditLog(HashChain):
+class AuditLog(AuditRecord):
     """The log at `path`, with its head in `<path>.head` beside it. A line is written and synced before the head is."""
 
     def __init__(self, path: Path) -> None:
@@ -178,35 +171,15 @@ class AuditLog(HashChain):
     def __str__(self) -> str:
         return str(self.path.parent)
 
-    def append(
-        self,
-        who: str,
-        action: str,
-        subject: str,
-        from_: str | None,
-        to: str,
-        why: str,
-        *,
-        source: str = "drawops",
-        details: Mapping[str, Any] | None = None,
-    ) -> AuditEntry:
-        """Write one line and sync it to disk. A torn last line (a crash while writing) is taken out first
-        and its text kept in a line of its own."""
+    def _append(self, values: Mapping[str, Any]) -> AuditEntry:
+        """The line is synced to disk. A torn last line (a crash while writing) is taken out first and its text kept in a
+        line of its own."""
         from filelock import FileLock
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.path}.lock"):
             self._heal()
-            return self._write(
-                who=who,
-                action=action,
-                subject=subject,
-                from_=from_ or "",
-                to=to,
-                why=why,
-                source=source,
-                details=dict(details or {}),
-            )
+            return self._write(**values)
 
     def locked(self, timeout_s: float) -> AbstractContextManager[None]:
         return home_lock(self.path.parent, timeout_s)

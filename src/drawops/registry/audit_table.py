@@ -16,7 +16,7 @@ from sqlalchemy import DDL, Column, Connection, Integer, MetaData, String, Table
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from drawops.errors import Conflict
-from drawops.registry.audit import START, AuditEntry, AuditLog, HashChain, damage, home_lock, link, parse
+from drawops.registry.audit import START, AuditEntry, AuditLog, AuditRecord, damage, home_lock, link, parse
 from drawops.registry.database import answering, database, transaction, without_password
 
 _TABLES = MetaData()
@@ -52,7 +52,7 @@ _held = threading.local()
 _PAUSE_S = 0.1
 
 
-class AuditTable(HashChain):
+class AuditTable(AuditRecord):
     """The record in the database at `url`.
 
     Args:
@@ -69,19 +69,7 @@ class AuditTable(HashChain):
     def __str__(self) -> str:
         return without_password(self.url)
 
-    def append(
-        self,
-        who: str,
-        action: str,
-        subject: str,
-        from_: str | None,
-        to: str,
-        why: str,
-        *,
-        source: str = "drawops",
-        details: Mapping[str, Any] | None = None,
-    ) -> AuditEntry:
-        values = {"who": who, "action": action, "subject": subject, "from_": from_ or "", "to": to, "why": why}
+    def _append(self, values: Mapping[str, Any]) -> AuditEntry:
         self._check_lock()
         with self._transaction() as connection:
             connection.execute(update(_HEAD).values(count=_HEAD.c.count + 1))  # from here on others wait
@@ -90,7 +78,7 @@ class AuditTable(HashChain):
             last = entries[-1] if entries else None
             if lost := damage(count, last):
                 last = _insert(connection, last, lost)
-            return _insert(connection, last, {**values, "source": source, "details": dict(details or {})})
+            return _insert(connection, last, values)
 
     def lines(self) -> list[str]:
         with self._transaction() as connection:
