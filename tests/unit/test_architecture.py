@@ -10,7 +10,7 @@ import pytest
 SRC = Path(__file__).parents[2] / "src" / "drawops"
 # A module may import from its own layer's entry and from everything below it.
 LAYERS = [
-    {"errors", "settings", "resources", "costs"},
+    {"errors", "settings", "resources", "costs", "files"},
     {"storage"},
     {"drawings"},
     {"datasets"},

@@ -26,6 +26,7 @@ from drawops.drawings import Image, Page, TextLine, find_files, open_drawing
 from drawops.drawings.cleaning import Change, clean, move_lines
 from drawops.drawings.symbols import PARTIAL
 from drawops.errors import InputRefused
+from drawops.files import sha256_of
 from drawops.settings import Settings
 from drawops.storage import ObjectStore, open_store
 
@@ -121,8 +122,7 @@ def prepare(path: Path, labels: Labels, store: ObjectStore) -> PreparedDrawing:
         InputRefused: the file can't be used.
     """
     try:
-        with path.open("rb") as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        sha256 = sha256_of(path)
     except OSError as exc:
         raise InputRefused(path.name, f"can't be read ({exc.strerror}); check path and permissions") from exc
     key = f"prepared/{sha256}/{_digest(path, labels)}.json"

@@ -1,6 +1,5 @@
 """The loop, hop by hop, each one the same call that a user would make."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from drawops.drawings.synth import generate
 from drawops.errors import InputRefused
 from drawops.evaluation.report_data import ReadDrawing, SimilarHit, SimilarQuery, picture
 from drawops.evaluation.verdicts import verdict_words
+from drawops.files import sha256_of
 from drawops.runners import open_runner, submit
 from drawops.serving.servers import call, key_for
 from drawops.settings import Settings, prepare_home
@@ -167,7 +167,7 @@ def _ingest(story: Story, settings: Settings) -> None:
 
 def _shown(story: Story) -> list[Path]:
     """Drawings for the report: those of the test split first, each family once as far as it goes."""
-    files = {_sha256(path): path for path in find_files([story.drawings_folder])}
+    files = {sha256_of(path): path for path in find_files([story.drawings_folder])}
     order = {"test": 0, "val": 1, "train": 2}
     here = [d for d in story.dataset.drawings if d.sha256 in files]
     here.sort(key=lambda d: (len(d.pages) > SHOWN_PAGES, order[d.split], d.name))
@@ -226,7 +226,7 @@ def _compare(
 ) -> None:
     labelled = {d.sha256: d for d in story.dataset.drawings}
     for path, reading in before.items():
-        drawing = labelled.get(_sha256(path))
+        drawing = labelled.get(sha256_of(path))
         story.drawings += compared_pages(path, stock[path], reading, after[path], drawing.pages if drawing else ())
 
 
@@ -274,8 +274,3 @@ def _tell_verdict(story: Story, say: Say) -> None:
         say(f"  {reason}")
     if not story.passed:
         say(f"  {story.version.label} is rejected; {story.champion} goes on serving")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

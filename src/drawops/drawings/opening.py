@@ -3,7 +3,6 @@
 The formats are modules of this package (`pdf`, `dxf`, `raster`); each is imported when a file needs it.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +12,7 @@ from typing import Literal, Protocol
 
 from drawops.drawings.model import Page
 from drawops.errors import InputRefused
+from drawops.files import sha256_of
 
 Format = Literal["pdf", "dxf", "tiff", "png", "jpeg"]
 SUFFIXES: dict[str, Format] = {
@@ -86,8 +86,7 @@ class Drawing:
     @cached_property
     def sha256(self) -> str:
         """Hash of the file's bytes, the drawing's identity."""
-        with self.path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(self.path)
 
     def page(self, index: int) -> Page:
         """Page `index` (from 0), turned as the file says it is to be seen, with the file's own text.

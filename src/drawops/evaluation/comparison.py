@@ -13,7 +13,7 @@ import numpy as np
 from drawops.drawings.model import Image
 from drawops.evaluation import general, significance, text
 from drawops.evaluation.line_sets import LineSet, open_line_set
-from drawops.evaluation.recognise import file_sha256, read_both
+from drawops.evaluation.recognise import read_both
 from drawops.evaluation.results import (
     Estimate,
     EvaluationReport,
@@ -25,6 +25,7 @@ from drawops.evaluation.results import (
     SetResult,
     SymbolResult,
 )
+from drawops.files import sha256_of
 
 if TYPE_CHECKING:
     from drawops.ocr.recogniser import Reading
@@ -145,7 +146,7 @@ def _summary(model: Path, onnx: Path, fallback: str) -> ModelSummary:
     from drawops.ocr.model_files import charset_of, load_card, load_onnx
 
     label = (load_card(model).get("label") if model.is_dir() else None) or fallback
-    return ModelSummary(label=label, sha256=file_sha256(onnx), classes=len(charset_of(load_onnx(onnx))) + 1)
+    return ModelSummary(label=label, sha256=sha256_of(onnx), classes=len(charset_of(load_onnx(onnx))) + 1)
 
 
 def compare(name: SetName, lines: LineSet, candidate: "Sequence[Reading]", champion: "Sequence[Reading]") -> SetResult:

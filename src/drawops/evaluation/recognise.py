@@ -5,7 +5,6 @@ node but the head's), its features are computed once and both heads are applied 
 are equal are multiplied once, too. A sample is read with the exported file as it is, and must agree.
 """
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from drawops.evaluation.line_sets import LineSet
 from drawops.evaluation.trunk import Floats, image_chunks, trunk_features, trunk_sha256
+from drawops.files import sha256_of
 
 if TYPE_CHECKING:
     from drawops.ocr.recogniser import Reading, Recogniser
@@ -30,11 +30,6 @@ OnLines = Callable[[int, int], None]
 """Called with (lines done, lines in all)."""
 
 
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def read_both(
     candidate: Path, champion: Path, lines: LineSet, *, cache: Path, threads: int = 0, on_lines: OnLines | None = None
 ) -> "tuple[list[Reading], list[Reading], bool]":
@@ -44,7 +39,7 @@ def read_both(
     """
     from drawops.ocr.recogniser import Recogniser
 
-    hashes = [file_sha256(candidate), file_sha256(champion)]
+    hashes = [sha256_of(candidate), sha256_of(champion)]
     files = dict(zip(hashes, (candidate, champion), strict=True))
     trunks = {h: trunk_sha256(path) for h, path in files.items()}
     found = {h: _load(cache, h, lines) for h in files}

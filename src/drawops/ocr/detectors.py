@@ -4,10 +4,10 @@
 """
 
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from drawops.errors import NotFound, did_you_mean
+from drawops.files import sha256_of
 from drawops.ocr.model_files import CARD_NAME, base_detector, load_card, onnx_file
 from drawops.settings import Settings
 
@@ -24,7 +24,7 @@ class DetectorFile:
 
     @property
     def sha256(self) -> str:
-        return sha256(self.path.read_bytes()).hexdigest()
+        return sha256_of(self.path)
 
 
 def folder_of(settings: Settings) -> Path:

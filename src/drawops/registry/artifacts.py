@@ -1,14 +1,13 @@
 """The files of a model version: where they lie, and whether they are still what was registered."""
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drawops.errors import InputRefused, NotFound
+from drawops.files import sha256_of, write_whole
 from drawops.ocr.model_files import ONNX_NAME
-from drawops.registry.audit import write_whole
 from drawops.registry.tracking import local_path
 
 if TYPE_CHECKING:
@@ -62,8 +61,3 @@ def _download(registry: "ModelRegistry", label: str, folder: Path) -> Path:
     downloaded.rename(folder)
     shutil.rmtree(partial, ignore_errors=True)
     return folder
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

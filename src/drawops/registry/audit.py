@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from drawops.errors import Conflict
+from drawops.files import write_whole
 from drawops.settings import Settings
 
 START = "0" * 64
@@ -265,14 +265,3 @@ def parse(line: str) -> AuditEntry | None:
         return _entry(json.loads(line))
     except (ValueError, TypeError, AttributeError):
         return None
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a small file at once: readers see the old text or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(name, path)

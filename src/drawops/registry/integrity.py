@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from drawops.errors import Unavailable
+from drawops.files import sha256_of
 from drawops.ocr.model_files import ONNX_NAME
-from drawops.registry.artifacts import sha256_of
 from drawops.registry.reconcile import decision_tags
 from drawops.registry.standing import Standing
 from drawops.registry.tracking import all_versions, local_path, mlflow_aliases

@@ -1,7 +1,6 @@
 """What was read, and what arrived: every reading by CLI or API and every new object that a bucket told of, in two SQL
 tables (SQLite in the home by default)."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from sqlalchemy import (
 )
 
 from drawops.errors import InputRefused
+from drawops.files import sha256_of
 from drawops.registry.database import database, transaction
 
 _METADATA = MetaData()
@@ -112,7 +112,7 @@ class Records:
                 raise InputRefused("reading", f"has no '{key}'; give what drawops.ocr.read_file returns")
         path = Path(path)
         row = {
-            "drawing_sha256": _sha256(path),
+            "drawing_sha256": sha256_of(path),
             "name": path.name,
             "page_count": len(reading["pages"]),
             "model": str(reading["model"]),
@@ -132,7 +132,7 @@ class Records:
         """Readings of a drawing named by path, file name or the start (6 or more digits) of its sha256, oldest first."""
         path = Path(drawing)
         if path.is_file():
-            return self._select(_READINGS.c.drawing_sha256 == _sha256(path))
+            return self._select(_READINGS.c.drawing_sha256 == sha256_of(path))
         found = self._select(_READINGS.c.name == path.name)
         if not found and re.fullmatch(r"[0-9a-fA-F]{6,64}", drawing):
             found = self._select(_READINGS.c.drawing_sha256.startswith(drawing.lower()))
@@ -182,11 +182,6 @@ class Records:
         with transaction(self.url, _METADATA) as connection:
             rows = connection.execute(query).mappings()
             return [StoredReading(**{**row, "time": _utc_text(row["time"])}) for row in rows]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _utc_text(time: datetime) -> str:

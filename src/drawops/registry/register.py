@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from drawops.errors import InputRefused
 from drawops.evaluation.verdicts import NEXT
+from drawops.files import sha256_of
 from drawops.ocr.drawing_model import write_drawing_model
 from drawops.ocr.model_files import CARD_NAME, load_card, onnx_file
-from drawops.registry.artifacts import sha256_of
 from drawops.registry.card import model_card
 from drawops.registry.states import check
 from drawops.registry.tracking import all_versions, log_all, start_run

@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +95,7 @@ class Doorway:
             await send(message)
 
         try:
-            with self._work.admitted() if self._work.is_work(request) else _always() as room:
+            with self._work.admitted() if self._work.is_work(request) else nullcontext(True) as room:
                 refusal = self._refusal(request, seen) or (None if room else self._work.full())
                 if refusal:
                     await refusal(scope, receive, answer)
@@ -120,14 +121,6 @@ class Doorway:
         if seen.path not in UNMETERED and (refusal := self._rate.refusal(seen.key or seen.address)):
             return refusal
         return self._guard.refusal(request, key) or self._size.refusal(request)
-
-
-class _always:
-    def __enter__(self) -> bool:
-        return True
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def _first_seen(request: Request) -> Seen:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from drawops.errors import Conflict, InputRefused, NotFound, SettingsError, did_you_mean
+from drawops.files import write_whole
 from drawops.settings import Settings
 
 Role = Literal["reader", "operator", "admin"]
@@ -137,8 +138,6 @@ class _Change:
         return self._keys
 
     def __exit__(self, kind: object, *_: object) -> None:
-        from drawops.registry.audit import write_whole
-
         if kind is None:
             text = json.dumps([asdict(key) for key in self._keys], ensure_ascii=False, indent=1)
             write_whole(self._ring._file, text)  # readable by its owner only, as mkstemp makes it

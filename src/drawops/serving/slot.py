@@ -108,9 +108,9 @@ class ModelSlot:
         return self._current.label
 
     def _load(self, label: str, folder: Path | None) -> LoadedModel:
+        from drawops.files import sha256_of
         from drawops.ocr import open_reader
         from drawops.ocr.model_files import base_recogniser, onnx_file
-        from drawops.registry.artifacts import sha256_of
 
         return LoadedModel(
             label, open_reader(folder, self._settings), sha256_of(onnx_file(folder or base_recogniser()))

@@ -1,6 +1,5 @@
 """Drawings that came over HTTP: for one answer, or kept a while so that a search can be narrowed step by step."""
 
-import hashlib
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import IO
 from fastapi import Request, UploadFile
 
 from drawops.errors import NotFound
+from drawops.files import sha256_of
 from drawops.serving.doorway import seen_of
 
 _NAME_BYTES = 240  # of a file name, the last ones; file systems take 255
@@ -41,15 +41,10 @@ def given(request: Request, drawings: Iterable[tuple[str, IO[bytes]]]) -> Iterat
             path.parent.mkdir()
             with path.open("wb") as out:
                 shutil.copyfileobj(content, out, 2**20)
-            hashes.append(hash_of(path))
+            hashes.append(sha256_of(path))
             paths.append(path)
         seen_of(request).drawing = " ".join(hashes)
         yield paths
-
-
-def hash_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class KeptDrawings:
@@ -60,7 +55,7 @@ class KeptDrawings:
 
     def keep(self, path: Path) -> str:
         """Copy a drawing; returns the key under which `find` has it."""
-        key = hash_of(path)[:24]
+        key = sha256_of(path)[:24]
         place = self.folder / key
         place.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place / path.name)

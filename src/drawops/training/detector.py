@@ -21,6 +21,7 @@ import paddle
 from drawops.datasets.store import DatasetStore
 from drawops.errors import DrawopsError, InputRefused
 from drawops.evaluation.detection import Found, FoundGain, found_gain, found_on_page, lines_found
+from drawops.files import sha256_of
 from drawops.ocr.detector import Detector, network_input
 from drawops.ocr.detectors import DetectorFile, detector_versions, find_detector, folder_of, use_detector
 from drawops.ocr.engine import Engine
@@ -34,10 +35,8 @@ from drawops.training.detector_task import CropCache, DetectorTask
 from drawops.training.graph import OnnxLayer
 from drawops.training.run import OnProgress, Run
 
-LEARNT_SEEDS, HELD_OUT_SEED = (
-    1_000_000,
-    5_000_000,
-)  # of generated sheets: the first plus the config's seed; apart for good
+LEARNT_SEEDS = 1_000_000  # of generated sheets, plus the config's seed
+HELD_OUT_SEED = 5_000_000  # apart from those for good
 MARGIN = 0.005  # of hmean that may be lost on generated sheets
 VALIDATION = 8  # one sheet in so many says when to stop, where a dataset has none for it
 TOLERANCE = 1e-3
@@ -145,7 +144,7 @@ def train_detector(
         trained = Detector(file, threads=settings.threads)
         own = _compare(sheets.own, old, trained, say, "pages of the dataset") if sheets.own else None
         generated = _compare(sheets.generated, old, trained, say, "generated sheets")
-        version = f"det-{sha256(file.read_bytes()).hexdigest()[:8]}"
+        version = f"det-{sha256_of(file)[:8]}"
         outcome = DetectorOutcome(
             version,
             base.name,

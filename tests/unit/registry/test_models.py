@@ -13,9 +13,9 @@ import pytest
 
 from drawops.errors import ForbiddenTransition, InputRefused, NotFound, Unavailable
 from drawops.evaluation.results import Estimate, EvaluationReport, ModelSummary, Scores, SetResult
+from drawops.files import sha256_of
 from drawops.ocr.drawing_model import write_drawing_model
 from drawops.registry import ModelRegistry, ModelVersion
-from drawops.registry.artifacts import sha256_of
 from drawops.registry.audit import AuditLog
 from drawops.settings import Settings
 
