@@ -5,6 +5,7 @@ from `<home>/drawops.toml`. `DRAWOPS_X_FILE` names a file that holds the value o
 """
 
 import os
+import sys
 import tomllib
 from functools import cached_property
 from pathlib import Path
@@ -185,11 +186,13 @@ def prepare_home(settings: Settings) -> Settings:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """The environment in which a child process finds the same settings."""
+    """The environment in which a child process finds the same settings, and the programs beside this interpreter (uvicorn,
+    python3) before others: its virtual environment may not be activated."""
     values = {
         f"{ENV_PREFIX}{k.upper()}": str(v) for k, v in settings.model_dump(exclude_defaults=True).items() if k != "home"
     }
-    return {**os.environ, **values, "DRAWOPS_HOME": str(settings.home)}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, **values, "DRAWOPS_HOME": str(settings.home), "PATH": path}
 
 
 def _secret(variable: str, file: str) -> str:

@@ -83,11 +83,9 @@ def _make_python3_this_one() -> None:
 
     kfp.local puts sys.executable unquoted into a shell line, and over every 'python3' in the step's arguments:
     a space in the path, or a home below `…/python3.11/…`, would break the step. With the interpreter's folder in
-    front of PATH both replacements become harmless.
+    front of PATH, where `child_environment` put it, both replacements become harmless.
     """
-    here = Path(sys.executable).parent
-    if (here / "python3").exists():
-        os.environ["PATH"] = f"{here}{os.pathsep}{os.environ.get('PATH', '')}"
+    if Path(sys.executable).with_name("python3").exists():
         sys.executable = "python3"
 
 
