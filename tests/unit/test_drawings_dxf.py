@@ -76,6 +76,16 @@ def test_chinese_and_symbols_are_drawn_also_where_the_named_font_lacks_them(tmp_
     assert (crops[0] != crops[1]).mean() > 0.1  # empty boxes would look the same
 
 
+@pytest.mark.parametrize("symbol", "⌀⌖⌴⌵↧⏥⌭⌓⌰")
+def test_drawing_symbols_that_hardly_a_font_has_are_drawn_and_kept(tmp_path: Path, symbol: str) -> None:
+    document = new_drawing()
+    document.modelspace().add_text(f"{symbol}0.2", height=8).set_placement((20, 100))
+    page = page_of(document, tmp_path)
+    assert [line.text for line in page.lines] == [f"{symbol}0.2"]
+    left, top, right, bottom = ink_box(page, page.lines[0].quad)
+    assert 1.5 < (right - left) / (bottom - top) < 5  # four characters, each about as wide as high
+
+
 def test_a_character_that_no_font_has_gives_no_label(tmp_path: Path) -> None:
     document = new_drawing()
     document.modelspace().add_text("A\U00013000", height=5).set_placement((20, 100))

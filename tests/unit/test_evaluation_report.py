@@ -24,7 +24,6 @@ from drawops.evaluation.report import (
     write_report,
 )
 from drawops.evaluation.results import EvaluationReport, ModelSummary
-from drawops.evaluation.symbol_font import symbol_font_base64
 
 SHEET = np.full((700, 1000, 3), 255, np.uint8)
 QUAD = [(100.0, 100.0), (300.0, 100.0), (300.0, 140.0), (100.0, 140.0)]
@@ -176,18 +175,6 @@ def test_pictures_are_scaled_down_and_keep_their_kind():
     uri = picture(grey, max_side=400)
     decoded = cv2.imdecode(np.frombuffer(base64.b64decode(uri.split(",")[1]), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert decoded.shape == (100, 400) and decoded.min() == 255  # white stays white
-
-
-def test_the_symbol_font_has_the_drawing_symbols_in_a_few_kilobytes():
-    import base64
-    import io
-
-    from fontTools.ttLib import TTFont
-
-    data = base64.b64decode(symbol_font_base64())
-    assert len(data) < 60_000
-    known = TTFont(io.BytesIO(data)).getBestCmap()
-    assert {ord(c) for c in "⌀⌖⌴⏥"} <= set(known)
 
 
 def test_the_curve_of_a_model_directory_is_read(tmp_path):

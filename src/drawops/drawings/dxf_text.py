@@ -4,29 +4,18 @@ AutoCAD's own fonts are not free, so most drawings name fonts that a server lack
 become empty boxes, and its harvested label would belong to a picture that doesn't show it.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
-from pathlib import Path
 
 from ezdxf.addons.drawing.unified_text_renderer import UnifiedTextRenderer
 from ezdxf.fonts import fonts
 from ezdxf.math import Matrix44
 from ezdxf.npshapes import NumpyPath2d
 
+from drawops.drawings.stand_ins import stand_in_fonts
+
 _STROKE_FONT_END = 0x250  # stroke fonts are taken to hold the Latin letters
-
-
-def stand_ins() -> list[Path]:
-    """Font files that come with our own dependencies: Chinese first, then symbols."""
-    import pylopdf_fonts_zh_cn
-
-    found = [pylopdf_fonts_zh_cn.sans_path()]
-    spec = importlib.util.find_spec("matplotlib")
-    if spec and spec.submodule_search_locations:
-        found.append(Path(spec.submodule_search_locations[0]) / "mpl-data/fonts/ttf/DejaVuSans.ttf")
-    return [path for path in found if path.is_file()]
 
 
 class FallbackFont(fonts.AbstractFont):
@@ -89,13 +78,13 @@ class FallbackTextRenderer(UnifiedTextRenderer):
     def __init__(self) -> None:
         super().__init__()
         self._wrapped: dict[int, FallbackFont] = {}
-        self._others = [fonts.sideload_ttf(path, 1.0) for path in stand_ins()]
+        self._others = [fonts.sideload_ttf(path, 1.0) for path in stand_in_fonts()]
 
     def get_font(self, font_face: fonts.FontFace) -> FallbackFont:  # type: ignore[override]
         try:
             first = super().get_font(font_face)
         except fonts.FontNotFoundError:  # not one font on this machine
-            first = self._others[-1]
+            first = self._others[0]
         if id(first) not in self._wrapped:
             self._wrapped[id(first)] = FallbackFont(first, self._others)
         return self._wrapped[id(first)]

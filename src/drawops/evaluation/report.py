@@ -1,5 +1,6 @@
 """The report: one HTML file that needs no network, for the person who decides and for whom he shows it to."""
 
+import base64
 import math
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from rapidfuzz.distance import Levenshtein
 
 from drawops.dimensions.model import describe
+from drawops.drawings.stand_ins import symbol_font
 from drawops.evaluation import plots
 from drawops.evaluation.report_data import (
     ApprovalEntry,
@@ -22,7 +24,6 @@ from drawops.evaluation.report_data import (
     software_versions,
 )
 from drawops.evaluation.results import Estimate, SetResult, SymbolResult
-from drawops.evaluation.symbol_font import symbol_font_base64
 from drawops.evaluation.verdicts import FAILED, NEXT, PASSED, UNDECIDED, verdict_words
 
 __all__ = [
@@ -83,7 +84,7 @@ def render_report(data: ReportData) -> str:
     report = data.evaluation
     return environment.get_template("report.html.j2").render(
         data=data,
-        symbol_font=symbol_font_base64(),
+        symbol_font=base64.b64encode(symbol_font()).decode("ascii"),
         report=report,
         candidate=data.candidate or (report.candidate.label if report else "new version"),
         champion=data.champion or (report.champion.label if report else "old version"),

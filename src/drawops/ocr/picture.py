@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,6 +11,7 @@ from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
 from drawops.drawings.model import Image, quad_angle
+from drawops.drawings.stand_ins import stand_in_fonts
 
 VECTOR, SURE, UNSURE = (30, 90, 200), (0, 130, 60), (210, 90, 0)  # from the file; read well; worth a look
 _UNSURE_BELOW = 0.9
@@ -128,7 +128,7 @@ def _label(text: str, size: int, colour: tuple[int, int, int]) -> Picture.Image:
 
 @lru_cache(maxsize=64)
 def _fonts(size: int) -> tuple[ImageFont.FreeTypeFont, ...]:
-    return tuple(ImageFont.truetype(str(path), size) for path in _font_paths())
+    return tuple(ImageFont.truetype(str(path), size) for path in stand_in_fonts())
 
 
 def _font(character: str, size: int) -> ImageFont.FreeTypeFont:
@@ -137,20 +137,7 @@ def _font(character: str, size: int) -> ImageFont.FreeTypeFont:
 
 
 @lru_cache(maxsize=1)
-def _font_paths() -> tuple[Path, ...]:
-    from importlib.util import find_spec
-
-    def inside(package: str, name: str) -> Path:
-        spec = find_spec(package)
-        assert spec is not None and spec.submodule_search_locations, package  # a dependency of ours
-        return next(Path(spec.submodule_search_locations[0]).rglob(name))
-
-    drawn = ("DejaVuSans.ttf", "STIXGeneral.ttf")  # ⌀ ⏥ ↧ and ⌖ ⌓ ⌭
-    return (inside("pylopdf_fonts_zh_cn", "NotoSansSC-Regular.otf"), *(inside("matplotlib", name) for name in drawn))
-
-
-@lru_cache(maxsize=1)
 def _coverage() -> tuple[frozenset[int], ...]:
     from fontTools.ttLib import TTFont
 
-    return tuple(frozenset(TTFont(path, lazy=True).getBestCmap()) for path in _font_paths())
+    return tuple(frozenset(TTFont(path, lazy=True).getBestCmap()) for path in stand_in_fonts())
