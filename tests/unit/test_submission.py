@@ -3,6 +3,7 @@
 import pytest
 
 import drawops
+from drawops.cli._output import assigned
 from drawops.errors import NotFound, SettingsError
 from drawops.runners import open_runner, packages
 from drawops.runners.submission import filled_in, needs, parse, prepare
@@ -12,7 +13,8 @@ INCREMENTAL = packages.load("incremental")
 
 
 def test_values_on_the_command_line_become_what_their_parameters_are():
-    values = parse(INCREMENTAL, ["generated=300", "new_to_old=1e0", "trained_by=123", "dataset=图纸=1", "epochs=3"])
+    given = assigned(["generated=300", "new_to_old=1e0", "trained_by=123", "dataset=图纸=1", "epochs=3"])
+    values = parse(INCREMENTAL, given)
     assert values == {"generated": 300, "new_to_old": 1.0, "trained_by": "123", "dataset": "图纸=1", "epochs": "3"}
 
 
@@ -53,13 +55,13 @@ def test_a_wrong_parameter_is_refused_and_named(parameters, message):
 
 
 def test_an_assignment_without_equals_sign_is_refused():
-    with pytest.raises(SettingsError, match="key=value"):
-        parse(INCREMENTAL, ["epochs"])
+    with pytest.raises(SettingsError, match="--set epochs: write it as KEY=VALUE"):
+        assigned(["epochs"])
 
 
 def test_a_wrong_value_on_the_command_line_says_what_is_expected():
     with pytest.raises(SettingsError, match="'generated' must be a whole number, not 'a lot'"):
-        parse(INCREMENTAL, ["generated=a lot"])
+        parse(INCREMENTAL, {"generated": "a lot"})
 
 
 def test_only_what_can_not_be_filled_in_has_to_be_given():

@@ -12,7 +12,25 @@ if TYPE_CHECKING:
 
     from drawops.settings import Settings
 
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A parameter, such as layers=neck; may be given many times."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def assigned(assignments: list[str] | None) -> dict[str, str]:
+    """["epochs=3", …] -> {"epochs": "3", …}.
+
+    Raises:
+        SettingsError: one is not of that form.
+    """
+    from drawops.errors import SettingsError
+
+    if wrong := [item for item in assignments or [] if "=" not in item]:
+        raise SettingsError(f"--set {wrong[0]}: write it as KEY=VALUE.")
+    pairs = [item.partition("=") for item in assignments or []]
+    return {name.strip(): value for name, _, value in pairs}
 
 
 def reading_settings() -> "Settings":

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from drawops.cli._output import AsJson, print_json, print_table, reading_settings, say, writing_settings
+from drawops.cli._output import (
+    AsJson,
+    Assignments,
+    assigned,
+    print_json,
+    print_table,
+    reading_settings,
+    say,
+    writing_settings,
+)
 
 bench = typer.Typer(help="Measure on your own files.", no_args_is_help=True)
 
@@ -216,9 +225,7 @@ def train(
     general: Annotated[int, typer.Option(help="General lines on which forgetting is measured.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the generated lines and the training.")] = 0,
     with_full: Annotated[bool, typer.Option("--full/--no-full", help="Train fully, too.")] = True,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another parameter of all trainings.")
-    ] = None,
+    assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
     """What an increment costs beside full fine-tuning to the same accuracy, on the same lines from the same version."""
@@ -227,7 +234,7 @@ def train(
     from drawops.training.benchmark import measure
 
     settings = writing_settings()
-    parameters = dict(assignment.partition("=")[::2] for assignment in assignments or [])
+    parameters = assigned(assignments)
 
     def model(name: str) -> Path:
         return base_recogniser() if name == "base" else ModelRegistry(settings).fetch(name)

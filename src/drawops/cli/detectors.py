@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drawops.cli._output import AsJson, print_json, print_table, reading_settings, say, writing_settings
+from drawops.cli._output import (
+    AsJson,
+    Assignments,
+    assigned,
+    print_json,
+    print_table,
+    reading_settings,
+    say,
+    writing_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,20 +35,13 @@ def train_detector(
     dataset: Annotated[
         str, typer.Argument(metavar="[DATASET]", help="Learn from its train split; without it: from generated sheets.")
     ] = "",
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A parameter, such as layers=neck; may be given many times."),
-    ] = None,
+    assignments: Assignments = None,
     as_json: AsJson = False,
 ) -> None:
     """Teach the text detector your pages; it is used only if it finds more on pages not learnt from."""
-    from drawops.errors import SettingsError
     from drawops.training.config import DetectorConfig
 
-    values = dict(item.partition("=")[::2] for item in assignments or [])
-    if wrong := [item for item in assignments or [] if "=" not in item]:
-        raise SettingsError(f"--set {wrong[0]}: write it as KEY=VALUE.")
-    config = DetectorConfig.parse(values)
+    config = DetectorConfig.parse(assigned(assignments))
     from drawops.training.detector import train_detector as train
 
     outcome = train(dataset, writing_settings(), config, say=say, on_progress=_telling())

@@ -5,16 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from drawops.cli._output import AsJson, print_json, say, writing_settings
+from drawops.cli._output import AsJson, Assignments, assigned, print_json, say, writing_settings
 
 if TYPE_CHECKING:
     from drawops.runners import Run
 
 REJECTED = 3  # exit code: everything worked, but the gate did not let the candidate pass
 
-Assignments = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter; may be given many times.")
-]
 RunnerName = Annotated[
     str, typer.Option("--runner", help="Where it runs: local, docker (each step in a container) or kubeflow.")
 ]
@@ -137,9 +134,9 @@ def validate(
     file = Path(name)
     package = packages.load(name) if file.suffix not in (".yaml", ".yml") else None
     if package:
-        arguments = parse(package, assignments) if assignments else None
+        arguments = parse(package, assigned(assignments)) if assignments else None
     else:
-        arguments = dict(a.partition("=")[::2] for a in assignments or ()) or None
+        arguments = assigned(assignments) or None
     found = problems(package.file if package else file, arguments)
     if json:
         print_json({"package": name, "problems": found})
@@ -197,7 +194,7 @@ def _run(name: str, assignments: list[str] | None, runner_name: str, **fixed: An
     from drawops.runners.submission import parse, prepare
 
     package = packages.load(name)
-    parameters = parse(package, assignments or [])
+    parameters = parse(package, assigned(assignments))
     for key in fixed.keys() & parameters.keys():
         raise SettingsError(f"'{key}' is given by the command itself; leave out --set {key}=….")
     prepare(package, {**fixed, **parameters})  # a typo is told before a home is made

@@ -126,20 +126,14 @@ def _check(package: Package, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def parse(package: Package, assignments: list[str]) -> dict[str, Any]:
-    """`--set key=value` …, each value as its parameter's type says.
+def parse(package: Package, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Each value as its parameter's type says; unknown names stay, to be refused by `filled_in`.
 
     Raises:
-        SettingsError: not of that form, an unknown name, a wrong value.
+        SettingsError: a wrong value.
     """
-    values: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise SettingsError(f"'--set {assignment}' must be key=value.")
-        parameter = package.parameters.get(name.strip())
-        values[name.strip()] = parameter.parse(text) if parameter else text
-    return values
+    known = package.parameters
+    return {name: known[name].parse(text) if name in known else text for name, text in texts.items()}
 
 
 def pin(package: Package, parameters: Mapping[str, Any], settings: "Settings") -> dict[str, Any]:
