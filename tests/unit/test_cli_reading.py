@@ -157,6 +157,22 @@ def test_a_bad_file_is_named_and_the_others_are_read(drawing, tmp_path):
     assert "坏.pdf" in result.stderr and "missing.png" in result.stderr
 
 
+@pytest.mark.parametrize("size", [(1, 1), (600, 5), (5, 400), (11, 11)])
+def test_a_picture_too_small_for_any_letter_is_refused_and_the_others_are_read(drawing, tmp_path, size):
+    small = tmp_path / "thumb.png"
+    Picture.new("RGB", size, "white").save(small)
+    result = run(small, drawing, "--format", "json", code=1)
+    assert [r["file"] for r in json.loads(result.stdout)] == [str(drawing)]
+    assert "thumb.png" in result.stderr and f"{size[0]} x {size[1]} pixels" in result.stderr
+    assert "200 dpi" in result.stderr
+
+
+def test_a_picture_of_a_single_figure_is_no_too_small_one(tmp_path):
+    Picture.fromarray(text_picture("5", size=10, margin=4)).save(tmp_path / "figure.png")
+    (reading,) = json.loads(run(tmp_path / "figure.png", "--format", "json").stdout)
+    assert [line["text"] for line in reading["pages"][0]["lines"]] == ["5"]
+
+
 def test_every_reading_is_recorded_with_its_caller(drawing):
     run(drawing)
     (stored,) = Records(load_settings().records_url).of_drawing(str(drawing))

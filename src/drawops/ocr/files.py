@@ -13,11 +13,13 @@ from drawops.drawings import open_drawing
 from drawops.drawings.cleaning import move_lines, turn_page
 from drawops.drawings.model import Page, TextLine
 from drawops.drawings.orientation import turns_to_upright
+from drawops.errors import InputRefused
 from drawops.ocr.reader import SURE, Reader
 from drawops.ocr.title_block import TitleBlock, read_title_block
 from drawops.ocr.zones import zone_marks
 
 _MOSTLY = 0.5
+_LEGIBLE = 8, 12  # pixels of a page's shorter and longer side that one legible character takes
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,24 @@ def read_file(path: Path | str, reader: Reader, *, model: str, use_vector_text: 
         "title_block" is {"name", "number", "material", "scale", "weight", "date", "revision"}, each a text or None;
         it is None for a page without a title block.
     Raises:
-        InputRefused: the file can't be read as a drawing.
+        InputRefused: the file can't be read as a drawing, or a page is too small for anything legible.
     """
+    pages = []
     with open_drawing(path) as drawing:
-        pages = [page_reading(page, reader, use_vector_text=use_vector_text) for page in drawing.pages()]
+        for page in drawing.pages():
+            _refuse_if_tiny(drawing.name, page)
+            pages.append(page_reading(page, reader, use_vector_text=use_vector_text))
     return {"file": str(path), "model": model, "pages": pages}
+
+
+def _refuse_if_tiny(name: str, page: Page) -> None:
+    sides = sorted((page.width, page.height))
+    if sides[0] < _LEGIBLE[0] or sides[1] < _LEGIBLE[1]:
+        raise InputRefused(
+            name,
+            f"page {page.index} has {page.width} x {page.height} pixels, too few for a legible character; "
+            "scan or export the drawing at 200 dpi or more",
+        )
 
 
 def page_reading(page: Page, reader: Reader, *, use_vector_text: bool = True) -> dict[str, Any]:
