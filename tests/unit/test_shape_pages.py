@@ -120,7 +120,9 @@ def test_the_page_speaks_chinese_when_asked(client: TestClient) -> None:
 
 def test_what_cannot_be_searched_is_said_on_the_page(client: TestClient, tmp_path: Path) -> None:
     blank = client.get(search(client, np.full((300, 300, 3), 255, np.uint8), tmp_path))
-    assert blank.status_code == 422 and "no shape was found" in blank.text
+    assert blank.status_code == 422 and "查询.png: no shape was found" in blank.text
+    tiny = client.get(search(client, np.zeros((3, 3, 3), np.uint8), tmp_path))
+    assert tiny.status_code == 422 and "查询.png: 3 x 3 pixels are too few" in tiny.text
     bad = client.post("/shapes", files={"file": ("坏.pdf", b"no pdf")})
     assert bad.status_code == 422 and "坏.pdf" in bad.text
     assert "not kept any more" in client.get("/shapes?q=0123").text
@@ -143,6 +145,20 @@ def test_a_box_and_ranges_go_through_the_api_too(client: TestClient, tmp_path: P
     assert len(answer["hits"]) == 2 and {h["mirrored"] for h in answer["hits"]} <= {True, False, None}
     assert "layout" not in answer["hits"][0]["view"]
     assert "x0,y0,x1,y1" in similar(box="here")["error"]
+    assert similar(box="5,5,9,9")["error"] == "box [5, 5, 9, 9]: 4 x 4 pixels are too few to hold a shape"
+    for wrong, said in (
+        ('{"date": {"since": "2022"}}', "filter 'date': a range is written"),
+        ('{"date": {"from": 2024, "to": "2025"}}', "filter 'date': 2024 to '2025' is no range"),
+        ('{"family": null}', "filter 'family': must be text, a number or true/false"),
+        ('["angle"]', "where: must be a JSON object"),
+        ("angle", "where: not valid JSON"),
+    ):
+        assert similar(where=wrong)["error"].startswith(said)
+    dot = client.post(
+        "/v1/similar",
+        files={"file": ("点.png", write(tmp_path / "点.png", np.zeros((3, 3, 3), np.uint8)).read_bytes())},
+    )
+    assert dot.json()["error"] == "点.png: 3 x 3 pixels are too few to hold a shape"
     assert client.get("/v1/index/facets").json()["family"] == {"angle": 2, "long angle": 2}
 
 

@@ -67,7 +67,7 @@ class RasterSource:
         self._file.load()
         upright = ImageOps.exif_transpose(self._file)
         image = _to_rgb(upright)
-        return Page(index, image, self._believable_dpi(image))
+        return Page(index, image, self._believable_dpi(image), name=self._name)
 
     def _believable_dpi(self, image: Image) -> float:
         """The file's own dpi where it makes a sheet of a sane size, else the assumed one."""

@@ -275,7 +275,7 @@ class ShapeSearch:
                 pages = opened.pages() if page is None and box is None else [opened.page(page or 0)]
                 found = [(one.index, view) for one in pages for view in _isolated(one, box)]
         else:
-            what, number = "image", drawing.index if isinstance(drawing, Page) else 0
+            what, number = (drawing.name, drawing.index) if isinstance(drawing, Page) else ("image", 0)
             found = [(number, view) for view in _isolated(drawing, box)]
         if not found:
             where = f"in the box {list(box)} of it" if box else "on it"
@@ -356,7 +356,7 @@ def _isolated(page: Page | Image, box: Box | None) -> list[View]:
             inside.append(view)
     if inside:
         return inside
-    crop = isolate(np.ascontiguousarray(image[y0:y1, x0:x1]))
+    crop = isolate(Page(0, np.ascontiguousarray(image[y0:y1, x0:x1]), 0, name=f"box {list(box)}"))
     return [replace(v, box=(v.box[0] + x0, v.box[1] + y0, v.box[2] + x0, v.box[3] + y0)) for v in crop]
 
 

@@ -55,7 +55,7 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     """
     image = page.image if isinstance(page, Page) else page
     text = [*(page.lines if isinstance(page, Page) else ()), *lines]
-    grey = _grey(image)
+    grey = _grey(image, page.name if isinstance(page, Page) else "image")
     sheet_on_photo = None if text else flattened(grey)
     if sheet_on_photo:
         return [replace(view, box=sheet_on_photo.on_photo(view.box)) for view in isolate(sheet_on_photo.grey)]
@@ -111,12 +111,12 @@ def parse_box(text: str) -> Box | None:
     return x0, y0, x1, y1
 
 
-def _grey(image: Image) -> NDArray[np.uint8]:
+def _grey(image: Image, name: str) -> NDArray[np.uint8]:
     array = np.asarray(image)
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
-        raise InputRefused("image", f"must be (H, W, 3) uint8, not {array.shape} {array.dtype}")
+        raise InputRefused(name, f"must be (H, W, 3) uint8, not {array.shape} {array.dtype}")
     if min(array.shape[:2]) < 8:
-        raise InputRefused("image", f"{array.shape[1]} x {array.shape[0]} pixels are too few to hold a shape")
+        raise InputRefused(name, f"{array.shape[1]} x {array.shape[0]} pixels are too few to hold a shape")
     if array.ndim == 2:
         return array
     red, green, blue = cv2.split(array)
