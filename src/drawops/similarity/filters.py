@@ -1,11 +1,11 @@
 """What a search may be narrowed by: metadata that a drawing must have."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drawops.errors import InputRefused
+from drawops.errors import InputRefused, did_you_mean
 
 Where = Mapping[str, Any]
 """Metadata a document must have: {"family": "flange"}; any of several, {"family": ["flange", "hub"]}; a range, both
@@ -43,6 +43,14 @@ def check_where(where: Where | None) -> Wanted:
             first after its last.
     """
     return {name: _range(name, v) if isinstance(v, Mapping) else _options(name, v) for name, v in (where or {}).items()}
+
+
+def check_fields(wanted: Wanted, known: Collection[str]) -> None:
+    """Raises:
+    InputRefused: no drawing has one of the fields (the nearest is named)."""
+    for name in wanted:
+        if name not in known:
+            raise InputRefused(f"filter '{name}'", f"no drawing has this field. {did_you_mean(name, known)}".strip())
 
 
 def passes(metadata: Mapping[str, Any], wanted: Wanted) -> bool:

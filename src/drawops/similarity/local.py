@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +36,7 @@ from drawops.similarity.table import Candidates, Table
 
 EXACT_BELOW = 20_000
 _BATCH = 5_000  # rows read at once while catching up
+_AT_ONCE = 500  # documents stored by one round of statements
 _CACHE_KIB = 32_000  # holds the inner pages of a million views
 _MAPPED = 8 << 30  # bytes of the file that are read as memory: a third of the time of a read from the system's cache
 _SCHEMA = """
@@ -113,30 +115,37 @@ class LocalVectorIndex:
         with self._transaction("IMMEDIATE") as db:
             db.execute("INSERT OR IGNORE INTO space VALUES (?, ?)", (self.version, self.dim))
             db.execute("INSERT OR IGNORE INTO property VALUES ('active', ?)", (self.version,))
-            for document in documents:
-                self._insert(db, document)
+            waiting = iter(documents)
+            while some := list(islice(waiting, _AT_ONCE)):
+                self._store(db, some)
         with self._transaction():
             self._open_graph_when_large()
             if self._sidecar.active:  # else the next search follows
                 self._catch_up()
         self._save_when_due(max(_BATCH, self._sidecar.size // 4))
 
-    def _insert(self, db: sqlite3.Connection, document: Document) -> None:
-        vectors, metadata = check_document(document, self.dim)
-        self._remove(db, document.id)
-        number = db.execute(
-            "INSERT INTO document (version, id, metadata) VALUES (?, ?, ?)",
-            (self.version, document.id, _json(metadata)),
-        ).lastrowid
-        for i, (vector, view) in enumerate(zip(vectors, document.views, strict=True)):
-            seq = db.execute(
-                "INSERT INTO view (version, document, number, vector, info) VALUES (?, ?, ?, ?, ?)",
-                (self.version, number, i, vector.tobytes(), _json(view)),
-            ).lastrowid
-            if document.thumbnails:
-                db.execute("INSERT INTO thumbnail VALUES (?, ?)", (seq, document.thumbnails[i]))
-        assert number is not None
-        values.insert(db, self.version, number, metadata)
+    def _store(self, db: sqlite3.Connection, documents: Sequence[Document]) -> None:
+        """Many documents in few statements; of several with one id the last stays. The numbers are chosen here: nobody
+        else writes during this transaction."""
+        checked = {d.id: (d, *check_document(d, self.dim)) for d in documents}
+        marks = ",".join("?" * len(checked))
+        there = f"SELECT id FROM document WHERE version = ? AND id IN ({marks})"
+        for (id,) in db.execute(there, (self.version, *checked)).fetchall():
+            self._remove(db, id)
+        number, seq = self._last(db, "document"), self._last(db, "view")
+        rows: dict[str, list[tuple[Any, ...]]] = {"document": [], "view": [], "thumbnail": [], "value": []}
+        for document, vectors, metadata in checked.values():
+            number += 1
+            rows["document"].append((number, self.version, document.id, _json(metadata)))
+            rows["value"] += values.rows(self.version, number, metadata)
+            for i, (vector, view) in enumerate(zip(vectors, document.views, strict=True)):
+                seq += 1
+                rows["view"].append((seq, self.version, number, i, vector.tobytes(), _json(view)))
+                if document.thumbnails:
+                    rows["thumbnail"].append((seq, document.thumbnails[i]))
+        for table, new in rows.items():
+            if new:
+                db.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(new[0]))})", new)
 
     def _remove(self, db: sqlite3.Connection, id: str, *, version: str | None = None) -> bool:
         space = self.version if version is None else version
@@ -374,8 +383,13 @@ class LocalVectorIndex:
                 self._table = Table(self.dim)
 
     def _target(self) -> Position:
-        last = dict(self._db.execute("SELECT name, seq FROM sqlite_sequence WHERE name IN ('view', 'gone')").fetchall())
-        return Position(last.get("view", 0), last.get("gone", 0))
+        return Position(self._last(self._db, "view"), self._last(self._db, "gone"))
+
+    @staticmethod
+    def _last(db: sqlite3.Connection, table: str) -> int:
+        """The highest number that a row of the table ever had."""
+        row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        return int(row[0]) if row else 0
 
 
 def _parts(numbers: Sequence[int], size: int = 30_000) -> Iterator[Sequence[int]]:
@@ -384,5 +398,8 @@ def _parts(numbers: Sequence[int], size: int = 30_000) -> Iterator[Sequence[int]
         yield numbers[i : i + size]
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
 def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(dict(value), ensure_ascii=False)
+    return _ENCODER.encode(dict(value))

@@ -7,8 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from drawops.errors import InputRefused, did_you_mean
-from drawops.similarity.filters import Range, Wanted
+from drawops.similarity.filters import Range, Wanted, check_fields
 from drawops.similarity.index import MOST_VALUES
 
 # An index of an earlier version has its metadata in `document` alone; `field` was its list of names.
@@ -28,16 +27,15 @@ SELECT name FROM found WHERE name IS NOT NULL"""
 _LARGEST = 2**63  # whole numbers beyond are no integers of SQLite
 
 
-def insert(db: sqlite3.Connection, version: str, document: int, metadata: Mapping[str, Any]) -> None:
-    db.executemany(
-        "INSERT INTO value VALUES (?, ?, ?, ?)", [(version, name, _plain(v), document) for name, v in metadata.items()]
-    )
+def rows(version: str, document: int, metadata: Mapping[str, Any]) -> list[tuple[str, str, Any, int]]:
+    """Those of a document, as the table `value` has them."""
+    return [(version, name, _plain(v), document) for name, v in metadata.items()]
 
 
 def remove(db: sqlite3.Connection, version: str, document: int, metadata: Mapping[str, Any]) -> None:
     db.executemany(
         "DELETE FROM value WHERE version = ? AND name = ? AND value = ? AND document = ?",
-        [(version, name, _plain(v), document) for name, v in metadata.items()],
+        rows(version, document, metadata),
     )
 
 
@@ -61,12 +59,9 @@ def documents(db: sqlite3.Connection, version: str, wanted: Wanted, most: int = 
     Raises:
         InputRefused: no document has one of the fields.
     """
-    known = fields(db, version)
+    check_fields(wanted, fields(db, version))
     chosen, parameters = [], []
     for name, values in wanted.items():
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise InputRefused(f"filter '{name}'", f"no drawing has this field. {hint}".strip())
         condition, its = _condition(values)
         chosen.append(f"SELECT document FROM value WHERE version = ? AND name = ? AND {condition}")
         parameters += [version, name, *its]
