@@ -8,32 +8,30 @@ While there are few drawings, or few pass the filter, all are compared; else the
 `k`, because Lucene searches as wide as it returns.
 """
 
-import base64
 import json
 import logging
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 from opensearchpy import exceptions, helpers
 
-from drawops.errors import Conflict, InputRefused, Unavailable, did_you_mean
-from drawops.similarity.filters import Where, check_where
+from drawops.errors import Conflict, Unavailable
+from drawops.similarity.filters import Where, check_fields, check_where
 from drawops.similarity.index import (
     MOST_VALUES,
     Document,
     Match,
     Vectors,
-    check_document,
     check_query,
     check_vectors,
     in_order,
 )
 from drawops.similarity.opensearch_client import Action, Address, BulkLoad
-from drawops.similarity.opensearch_terms import clause, terms
+from drawops.similarity.opensearch_documents import LONGEST_ID, best_view, decoded, decoded_match, encoded, mapping
+from drawops.similarity.opensearch_terms import clause
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +40,6 @@ _WIDTH = 200  # drawings asked of the graph at least: Lucene finds more of the f
 _PAGE = 1_000  # hits a request; a hit brings a picture
 _MOST = 10_000  # the largest k and window of OpenSearch
 _MERGE_AFTER = 5_000  # drawings in one load, from which merging the segments is worth the time
-_LONGEST_ID = 512  # bytes, of OpenSearch
-_METHOD = {
-    "name": "hnsw",
-    "engine": "lucene",  # named: the default is another one, which scores and filters differently
-    "space_type": "cosinesimil",
-    "parameters": {"m": 16, "ef_construction": 128},
-}
 
 
 class OpenSearchVectorIndex:
@@ -107,7 +98,7 @@ class OpenSearchVectorIndex:
             # The refresh is asked for after each change; in a long load a rare one makes fewer, larger segments.
             "settings": {"index.knn": True, "number_of_shards": 1, "auto_expand_replicas": "0-1"}
             | {"refresh_interval": "30s"},
-            "mappings": _mapping(self.dim, version=self.version, alias=self.address.alias),
+            "mappings": mapping(self.dim, version=self.version, alias=self.address.alias),
         }
         with self.address.errors():
             if not self._client.indices.exists_alias(name=self.address.alias):
@@ -121,7 +112,7 @@ class OpenSearchVectorIndex:
 
     def upsert(self, documents: Iterable[Document]) -> None:
         """See `VectorIndex`. All are checked before the first is sent; give at most some ten thousand at once."""
-        actions = [Action(d.id, self._source(d)) for d in documents]
+        actions = [Action(d.id, encoded(d, self.dim)) for d in documents]
         if not actions:
             return
         self._make()
@@ -133,23 +124,6 @@ class OpenSearchVectorIndex:
         self._refresh()
         if load.stored >= _MERGE_AFTER:
             self.save()
-
-    def _source(self, document: Document) -> bytes:
-        vectors, metadata = check_document(document, self.dim)
-        if len(document.id.encode()) > _LONGEST_ID:
-            raise InputRefused(document.id, f"OpenSearch takes ids of at most {_LONGEST_ID} bytes")
-        pictures: Sequence[bytes | None] = document.thumbnails or [None] * len(vectors)
-        views = [
-            {"number": i, "vector": vector, "info": dict(info)}
-            | ({} if png is None else {"thumbnail": base64.b64encode(png).decode()})
-            for i, (vector, info, png) in enumerate(
-                # eight digits are more than a float32 of length 1 has, and half the bytes of what Python prints
-                zip(np.round(vectors.astype(float), 8).tolist(), document.views, pictures, strict=True)
-            )
-        ]
-        facets = [term for name, value in metadata.items() for term in terms(name, value)]
-        values = {"id": document.id, "metadata": metadata, "facets": facets, "fields": [*metadata], "views": views}
-        return json.dumps(values | {"view_count": len(views)}, ensure_ascii=False).encode()
 
     def _refresh(self) -> None:
         with self.address.errors():
@@ -199,11 +173,7 @@ class OpenSearchVectorIndex:
         """Filter clauses; an unknown field is refused."""
         wanted = check_where(where)
         if wanted:
-            known = self._fields()
-            for name in wanted:
-                if name not in known:
-                    hint = did_you_mean(name, known)
-                    raise InputRefused(f"filter '{name}'", f"no drawing has this field. {hint}".strip())
+            check_fields(wanted, self._fields())
         return [clause(name, values) for name, values in wanted.items()]
 
     def _search_graph(
@@ -234,7 +204,7 @@ class OpenSearchVectorIndex:
         self, queries: Vectors, k: int | None, min_score: float | None, condition: list[dict[str, Any]]
     ) -> list[Match]:
         """Exact scores of all that meet the condition, in pages."""
-        scoring = [_best_view(query, number) for number, query in enumerate(queries)]
+        scoring = [best_view(query, number) for number, query in enumerate(queries)]
         body: dict[str, Any] = {
             "query": {"bool": {"must": scoring, "filter": condition}},
             "sort": [{"_score": "desc"}, {"id": "asc"}],
@@ -250,7 +220,7 @@ class OpenSearchVectorIndex:
             body["size"] = int(min(_PAGE, wanted - len(matches)))
             with self.address.errors():
                 hits = self._client.search(index=self.name, body=body)["hits"]["hits"]
-            matches += [_match(hit, len(queries)) for hit in hits]
+            matches += [decoded_match(hit, len(queries)) for hit in hits]
             if len(hits) < body["size"]:
                 break
             body["search_after"] = hits[-1]["sort"]
@@ -260,14 +230,14 @@ class OpenSearchVectorIndex:
         return next(iter(self.get_many([id])), None)
 
     def get_many(self, ids: Iterable[str]) -> list[Document]:
-        wanted = [id for id in ids if id and len(id.encode()) <= _LONGEST_ID]
+        wanted = [id for id in ids if id and len(id.encode()) <= LONGEST_ID]
         if not wanted or not self._there():
             return []
         found = []
         for i in range(0, len(wanted), _PAGE):
             with self.address.errors():
                 answer = self._client.mget(index=self.name, body={"ids": wanted[i : i + _PAGE]})
-            found += [_document(item["_source"]) for item in answer["docs"] if item.get("found")]
+            found += [decoded(item["_source"]) for item in answer["docs"] if item.get("found")]
         return found
 
     def ids(self) -> set[str]:
@@ -372,58 +342,3 @@ class OpenSearchVectorIndex:
         with self.address.errors():
             others = {name: version for name, version in self._indices().items() if name != self.name}
             return {version: int(self._client.count(index=name)["count"]) for name, version in others.items()}
-
-
-def _mapping(dim: int, **notes: str) -> dict[str, Any]:
-    view = {
-        "number": {"type": "integer"},
-        "info": {"type": "object", "enabled": False},
-        "thumbnail": {"type": "binary"},
-        "vector": {"type": "knn_vector", "dimension": dim, "method": _METHOD},
-    }
-    return {
-        "_meta": notes,
-        "dynamic": "strict",
-        "properties": {
-            "id": {"type": "keyword"},
-            "metadata": {"type": "object", "enabled": False},
-            "facets": {"type": "keyword"},  # what filters ask for, see `opensearch_terms`
-            "fields": {"type": "keyword"},  # the names of the metadata
-            "view_count": {"type": "integer"},
-            "views": {"type": "nested", "properties": view},
-        },
-    }
-
-
-def _best_view(query: Vectors, number: int) -> dict[str, Any]:
-    """A clause that scores a drawing by its view most like the query vector, and says which that is."""
-    parameters = {"field": "views.vector", "query_value": query.tolist(), "space_type": "cosinesimil"}
-    script = {"lang": "knn", "source": "knn_score", "params": parameters}
-    return {
-        "nested": {
-            "path": "views",
-            "score_mode": "max",
-            "query": {"script_score": {"query": {"match_all": {}}, "script": script}},
-            "inner_hits": {
-                "name": str(number),
-                "size": 1,
-                "_source": ["views.number", "views.info", "views.thumbnail"],
-            },
-        }
-    }
-
-
-def _match(hit: Mapping[str, Any], queries: int) -> Match:
-    best = {int(number): found["hits"]["hits"][0] for number, found in hit["inner_hits"].items()}
-    query = max(sorted(best), key=lambda number: best[number]["_score"])
-    view = best[query]["_source"]
-    picture = base64.b64decode(view.get("thumbnail", ""))
-    score = min(1.0, max(0.0, hit["_score"] / queries))
-    return Match(hit["_id"], score, view["number"], view["info"], query, hit["_source"]["metadata"], picture)
-
-
-def _document(source: Mapping[str, Any]) -> Document:
-    views = source["views"]
-    pictures = tuple(base64.b64decode(v["thumbnail"]) for v in views if "thumbnail" in v)
-    vectors = np.array([v["vector"] for v in views], np.float32)
-    return Document(source["id"], vectors, tuple(v["info"] for v in views), source["metadata"], pictures)
