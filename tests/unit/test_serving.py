@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from drawops.registry import ModelRegistry, Records
 from drawops.serving.app import create_app
 from drawops.serving.deploy import deploy
 from drawops.serving.process import server_process
+from drawops.serving.run import _listen
 from drawops.serving.servers import call, known_servers
 from drawops.settings import Settings, prepare_home
 from tests.pictures import text_picture
@@ -183,6 +185,13 @@ def test_a_deployment_under_load_drops_no_request_and_every_answer_names_its_ver
         assert set(answers) == {"v1.0", label}
         assert answers[-1] == label
     assert known_servers(settings) == []
+
+
+def test_an_answer_does_not_wait_for_the_network_to_acknowledge_its_head() -> None:
+    with _listen("127.0.0.1", 0) as listener:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_server_that_was_killed_is_forgotten(tmp_path: Path) -> None:
