@@ -14,8 +14,10 @@ from drawops.settings import Settings
 @pytest.mark.slow
 def test_requests_to_a_server_are_timed(home: Settings) -> None:
     result = CliRunner().invoke(app, ["bench", "similar", "-n", "20", "--requests", "10", "--json"])
-    figures = json.loads(result.stdout)
-    assert figures["drawings"] == 20 and 0 < figures["p50_ms"] <= figures["p90_ms"] <= figures["p99_ms"]
+    crop, sheet = json.loads(result.stdout)
+    assert (crop["query"], sheet["query"]) == ("one view", "full sheet")
+    for figures in (crop, sheet):
+        assert figures["drawings"] == 20 and 0 < figures["p50_ms"] <= figures["p90_ms"] <= figures["p99_ms"]
 
 
 def test_a_number_that_tells_nothing_is_refused() -> None:

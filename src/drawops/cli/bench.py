@@ -289,21 +289,18 @@ def similar(
     seed: Annotated[int, typer.Option(help="Of the generated drawings.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """How long a search with the picture of one view takes over HTTP, among many drawings."""
+    """How long a search with one view, and one with a full sheet, takes over HTTP among many drawings."""
     from drawops.serving.similar_benchmark import measure_similar
 
     figures = measure_similar(n, requests=requests, seed=seed, say=say)
     if as_json:
-        print_json(figures.to_dict())
+        print_json([one.to_dict() for one in figures])
         return
     print_table(
-        ("drawings", "requests", "p50 ms", "p90 ms", "p99 ms", "server CPU ms"),
+        ("searched with", "drawings", "requests", "p50 ms", "p90 ms", "p99 ms", "server CPU ms"),
         [
-            (
-                figures.drawings,
-                figures.requests,
-                *(f"{v:.1f}" for v in (figures.p50_ms, figures.p90_ms, figures.p99_ms, figures.cpu_ms)),
-            )
+            (f.query, f.drawings, f.requests, *(f"{v:.1f}" for v in (f.p50_ms, f.p90_ms, f.p99_ms, f.cpu_ms)))
+            for f in figures
         ],
     )
 

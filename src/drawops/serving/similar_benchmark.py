@@ -1,8 +1,8 @@
 """How long a search over HTTP takes among many drawings; `drawops bench similar`.
 
-A server of its own on this machine, its index filled with generated drawings, is asked with crops of one view each:
-line drawings of generated shapes, as PNG. The time is that of a client: upload, decoding, isolation, embedding, search and
-the answer with its pictures.
+A server of its own on this machine, its index filled with generated drawings, is asked with crops of one view each (line
+drawings of generated shapes) and with full sheets, both as PNG. The time is that of a client: upload, decoding, isolation,
+embedding, search and the answer with its pictures.
 """
 
 import tempfile
@@ -33,14 +33,16 @@ from drawops.similarity.shape import View
 _VIEWS = 2  # of an indexed drawing
 _AT_ONCE = 5_000
 _SHAPES = 40
+_SHEETS = 6
 _WARM_UP = 10
 
 
 @dataclass(frozen=True)
 class SimilarFigures:
-    """Milliseconds a request, as a client sees them, over `requests` one after the other among `drawings`; `cpu_ms`: of the
+    """Milliseconds a request with such a `query`, as a client sees them, over `requests` one after the other among `drawings`; `cpu_ms`: of the
     server's processor time, the mean, to be trusted where other programs run too."""
 
+    query: str
     drawings: int
     requests: int
     p50_ms: float
@@ -59,8 +61,9 @@ def measure_similar(
     seed: int = 0,
     folder: Path | None = None,
     say: Callable[[str], None] = lambda message: None,
-) -> SimilarFigures:
-    """
+) -> list[SimilarFigures]:
+    """Of searches with one view, and of a fifth as many with a full sheet.
+
     Args:
         folder: where the home of the server is made (default: a temporary one), some 5 KB a drawing; it is removed.
     Raises:
@@ -75,15 +78,29 @@ def measure_similar(
         settings = prepare_home(load_settings(home, index=local))
         say(f"indexing {drawings:,} drawings")
         _fill(settings, drawings, views, seed)
-        say(f"asking {requests} times")
+        crops = [_png(_drawn(view)) for view in views]
+        sheets = _generated_sheets(Path(home) / "sheets", seed)
         with server_process(settings, watch=False) as url:
-            crops = [_png(_drawn(view)) for view in views]
-            _asked(url, crops, _WARM_UP)
-            before = _children_cpu_s()
-            times = _asked(url, crops, requests)
-            cpu_ms = 1000 * (_children_cpu_s() - before) / requests
-    p50, p90, p99 = (float(value) for value in np.percentile(times, [50, 90, 99]))
-    return SimilarFigures(drawings, requests, p50, p90, p99, cpu_ms)
+            figures = []
+            for query, pictures, count in (
+                ("one view", crops, requests),
+                ("full sheet", sheets, max(10, requests // 5)),
+            ):
+                say(f"{query}: asking {count} times")
+                _asked(url, pictures, _WARM_UP)
+                before = _children_cpu_s()
+                times = _asked(url, pictures, count)
+                cpu_ms = 1000 * (_children_cpu_s() - before) / count
+                p50, p90, p99 = (float(value) for value in np.percentile(times, [50, 90, 99]))
+                figures.append(SimilarFigures(query, drawings, count, p50, p90, p99, cpu_ms))
+    return figures
+
+
+def _generated_sheets(folder: Path, seed: int) -> list[bytes]:
+    from drawops.drawings.synth import generate
+
+    generate(folder, drawings=_SHEETS, seed=seed, formats=("png",))
+    return [file.read_bytes() for file in sorted(folder.glob("*.png"))]
 
 
 def _fill(settings: Settings, drawings: int, views: list[View], seed: int) -> None:
