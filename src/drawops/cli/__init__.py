@@ -17,9 +17,11 @@ from drawops.cli import (
     detectors,
     index,
     keys,
+    lineage,
     models,
     pipelines,
     reading,
+    registry,
     schedules,
     serving,
     storage,
@@ -50,7 +52,22 @@ def _options(
     pass
 
 
-for group in (demo, data, models, detectors, reading, index, serving, keys, pipelines, schedules, storage, bench):
+for group in (
+    demo,
+    data,
+    models,
+    registry,
+    lineage,
+    detectors,
+    reading,
+    index,
+    serving,
+    keys,
+    pipelines,
+    schedules,
+    storage,
+    bench,
+):
     group.add_to(app)
 
 

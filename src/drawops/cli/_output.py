@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from drawops.registry import ModelRegistry
     from drawops.settings import Settings
 
 Assignments = Annotated[
@@ -47,6 +48,21 @@ def writing_settings() -> "Settings":
     settings = prepare_home(load_settings())
     say(f"home: {settings.home}")
     return settings
+
+
+def opened_registry(target: str = "") -> "ModelRegistry":
+    """The registry of the home, the base model in it; `target` goes over that of the settings."""
+    from drawops.registry import ModelRegistry
+
+    settings = writing_settings()
+    if target:
+        from drawops.settings import load_settings
+
+        settings = load_settings(settings.home, target=target)
+    registry = ModelRegistry(settings)
+    if not registry.standing().champion:
+        registry.ensure_base()
+    return registry
 
 
 def say(message: str) -> None:
