@@ -95,3 +95,21 @@ def test_openvino_keeps_as_many_requests_as_ran_at_once_not_one_a_thread(monkeyp
         thread.start()
         thread.join()
     assert len(made) == 1
+
+
+def test_as_many_runs_go_on_at_once_as_there_are_threads_and_results_keep_their_order():
+    engine = Engine(base_recogniser(), threads=2)
+    both = threading.Barrier(2, timeout=30)
+
+    def work(n: int) -> float:
+        both.wait()  # only two at the same time get past
+        return float(n + 0 * engine(np.full((1, 3, 48, 160), n / 10, np.float32))[0].max())
+
+    assert list(engine.each(work, range(4))) == [0.0, 1.0, 2.0, 3.0]
+    assert list(Engine(base_recogniser(), threads=1).each(lambda n: -n, range(3))) == [0, -1, -2]
+
+
+def test_a_failure_in_one_of_several_runs_is_heard_of():
+    engine = Engine(base_recogniser(), threads=2)
+    with pytest.raises(ZeroDivisionError):
+        list(engine.each(lambda n: 1 // n, [1, 0, 2]))

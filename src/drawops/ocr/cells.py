@@ -11,6 +11,7 @@ from drawops.drawings.model import Image, Quad
 
 RULE_CONTRAST = 16  # grey levels
 LARGEST_SIDE = 5000  # pixels; larger pages are looked at smaller
+COARSE = 16  # pixels of text height from which every other pixel tells the cells apart
 LARGEST_CELL = 0.06  # share of the page: what is larger is no cell but the sheet around the drawing
 
 
@@ -41,8 +42,10 @@ class Cells:
         height, width = image.shape[:2]
         self._scale = min(1.0, LARGEST_SIDE / max(height, width))
         rules = _rules(image, self._scale, max(12, round(1.3 * text_height * self._scale)))
+        if text_height * self._scale >= COARSE:  # cells are far larger than a pixel
+            rules, self._scale = cv2.dilate(rules, np.ones((2, 2), np.uint8), anchor=(0, 0))[::2, ::2], self._scale / 2
         _, labels, stats, _ = cv2.connectedComponentsWithStats((rules == 0).astype(np.uint8), connectivity=4)
-        self._reach = max(12, round(0.8 * text_height * self._scale))  # over the thickest rule, into the next cell
+        self._reach = round(max(12.0, 0.8 * text_height) * self._scale)  # over the thickest rule, into the next cell
         self._labels: NDArray[np.int32] = np.asarray(labels, np.int32)
         self._stats: NDArray[np.int32] = np.asarray(stats, np.int32)
 

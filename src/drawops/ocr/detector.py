@@ -1,6 +1,7 @@
 """The text detector: a page in, boxes of text lines out (differentiable binarisation, PP-OCRv6 small)."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,25 +73,23 @@ class Detector:
         found = np.zeros(picture.shape[:2], np.uint8)
         windows, hidden = windows_around(wanted, letters, picture.shape[:2], cell, LARGEST)
         tiles = [tile for window in windows for tile in tiles_of(window, LARGEST, OVERLAP)]
-        for sheet in packed(tiles, SHEET):
-            self._look(picture, sheet, found)
+        sheets = packed(tiles, SHEET)
+        for sheet, seen in zip(sheets, self._engine.each(partial(self._look, picture), sheets), strict=True):
+            for p in sheet:
+                w = p.window
+                there = found[w.top : w.bottom, w.left : w.right]
+                np.maximum(there, seen[p.y : p.y + w.height, p.x : p.x + w.width], out=there)
         found[hidden] = 0
         return found
 
-    def _look(self, picture: Image, sheet: list[Placed], found: NDArray[np.uint8]) -> None:
+    def _look(self, picture: Image, sheet: list[Placed]) -> NDArray[np.uint8]:
+        """Probability of text x 255, (h, w) uint8, on a sheet of windows of the picture."""
         width, height = max(p.x + p.window.width for p in sheet), max(p.y + p.window.height for p in sheet)
         canvas = np.full((-(-height // SIDES) * SIDES, -(-width // SIDES) * SIDES, 3), 255, np.uint8)
         for p in sheet:
             w = p.window
             canvas[p.y : p.y + w.height, p.x : p.x + w.width] = picture[w.top : w.bottom, w.left : w.right]
-        probabilities = (self._run(canvas) * 255).astype(np.uint8)
-        for p in sheet:
-            w = p.window
-            there = found[w.top : w.bottom, w.left : w.right]
-            np.maximum(there, probabilities[p.y : p.y + w.height, p.x : p.x + w.width], out=there)
-
-    def _run(self, picture: Image) -> NDArray[np.float32]:
-        return self._engine(network_input(picture))[0][0, 0]
+        return (self._engine(network_input(canvas))[0][0, 0] * 255).astype(np.uint8)
 
 
 def _scaled(image: Image, scale: float) -> Image:

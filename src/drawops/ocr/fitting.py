@@ -1,6 +1,7 @@
 """Fitting a box to its characters: what the detector cut off is added, lines of the drawing are painted over."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -136,13 +137,20 @@ def tightened(image: Image, box: Box) -> Box:
 def ink_parts(window: Image) -> tuple[NDArray[np.uint8], Parts]:
     """The paper's colour (3,), and the connected pieces of what is darker."""
     grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY)
-    level = float(np.percentile(grey, 80))
-    mask = (grey < level - INK_CONTRAST).astype(np.uint8)
+    level = _quantile(np.bincount(grey.ravel(), minlength=256), 0.8)
+    mask = (grey < level - INK_CONTRAST).view(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     left, top, width, height = np.asarray(stats[1:, :4], np.int32).T
-    bright = window[grey >= level]
-    paper = np.median(bright, axis=0).astype(np.uint8) if len(bright) else np.full(3, 255, np.uint8)
+    bright = (grey >= level).view(np.uint8)
+    counts = (cv2.calcHist([window], [channel], bright, [256], [0, 256])[:, 0] for channel in range(3))
+    paper = np.array([_quantile(count, 0.5) for count in counts], np.uint8)
     return paper, Parts(left, top, left + width, top + height, np.asarray(labels, np.int32))
+
+
+def _quantile(counts: NDArray[Any], share: float) -> int:
+    """The grey level that a share of pixels is not above, of the counts (256,) of each."""
+    below = np.cumsum(counts)
+    return int(np.searchsorted(below, share * below[-1]))
 
 
 def _letters(parts: Parts, left: float, top: float, right: float, bottom: float) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """The text-line recogniser: crops in, text and scores out."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ WIDTH_STEP = 32
 # Between these scores bfloat16 may read another character than float32: of 3611 lines of drawings 103 were read
 # differently, above them 9 by a space or the form of a quote, below them lines that do not count anyway.
 _DOUBTFUL = 0.45, 0.9
-BATCH_PIXELS = 16 * HEIGHT * 320
+BATCH_PIXELS = 4 * HEIGHT * 320  # larger ones are no faster, and leave less to do at the same time
 
 
 @dataclass(frozen=True)
@@ -69,17 +69,22 @@ def stack(lines: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return batch
 
 
-def batches(images: Sequence[Image]) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-    """Group images by padded width: yields (their indices, (N, 3, 48, W) batch)."""
+def batches(images: Sequence[Image], *, pixels: int = BATCH_PIXELS) -> list[list[int]]:
+    """Indices of the images of each batch: those of one padded width, at most `pixels` in all, the widest first."""
     widths = [padded_width(min(MAX_WIDTH, math.ceil(HEIGHT * i.shape[1] / max(1, i.shape[0])))) for i in images]
-    order = sorted(range(len(images)), key=widths.__getitem__)
-    start = 0
-    while start < len(order):
-        width = widths[order[start]]
-        size = max(1, BATCH_PIXELS // (HEIGHT * width))
-        members = [i for i in order[start : start + size] if widths[i] == width]
-        yield members, stack([preprocess(images[i]) for i in members])
-        start += len(members)
+    order = sorted(range(len(images)), key=widths.__getitem__, reverse=True)
+    found: list[list[int]] = []
+    while order:
+        width = widths[order[0]]
+        size = max(1, pixels // (HEIGHT * width))
+        found.append([i for i in order[:size] if widths[i] == width])
+        order = order[len(found[-1]) :]
+    return found
+
+
+def batch_of(images: Sequence[Image], members: Sequence[int]) -> NDArray[np.float32]:
+    """The batch (N, 3, 48, W) of those images."""
+    return stack([preprocess(images[i]) for i in members])
 
 
 def ctc_greedy(probabilities: NDArray[np.floating[Any]], charset: Sequence[str]) -> tuple[str, float]:
@@ -133,14 +138,19 @@ class Recogniser:
 
     def _read(self, images: Sequence[Image], engine: Engine) -> list[Reading]:
         readings = [Reading("", 0.0)] * len(images)
-        for members, batch in batches(images):
-            for index, line in zip(members, engine(batch)[0], strict=True):
+
+        def read(members: list[int]) -> None:
+            for index, line in zip(members, engine(batch_of(images, members))[0], strict=True):
                 readings[index] = Reading(*ctc_greedy(line, self.charset))
+
+        for _ in engine.each(read, batches(images)):
+            pass
         return readings
 
     def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, T, C) softmax over the classes of a batch (N, 3, 48, W) made by `stack`."""
-        return self._engine(batch)[0]
+        parts = np.array_split(batch, max(1, min(len(batch), self._engine.at_once)))
+        return np.concatenate(list(self._engine.each(lambda part: self._engine(part)[0], parts)))
 
     def features(
         self, images: Sequence[Image], *, before: Literal["head", "neck"] = "head"
@@ -148,12 +158,16 @@ class Recogniser:
         """The input of the CTC head, or of the neck, for each image: (T, D) with T = padded width / 8."""
         found: list[NDArray[np.float32]] = [np.empty((0, 0), np.float32)] * len(images)
         engine = self._trunk if before == "head" else self._backbone
-        for members, batch in batches(images):
-            (features,) = engine(batch)
+
+        def compute(members: list[int]) -> None:
+            (features,) = engine(batch_of(images, members))
             if before == "neck":  # (N, D, 1, T)
                 features = features[:, :, 0].transpose(0, 2, 1)
             for index, line in zip(members, features, strict=True):
                 found[index] = line.copy()  # a view would keep its whole batch in memory
+
+        for _ in engine.each(compute, batches(images)):
+            pass
         return found
 
     def head(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

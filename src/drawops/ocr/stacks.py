@@ -127,8 +127,12 @@ def split_stack(line: Fitted) -> Stack | None:
         return None
     _, parts = ink_parts(line.crop)
     real = (np.maximum(parts.widths, parts.heights) >= 2) & (parts.widths < columns)
+    first, last = round(0.35 * rows), round(0.65 * rows)
+    high = real & (parts.heights >= _SMALLEST_ROW)
+    if not np.any(high & (parts.bottom <= last)) or not np.any(high & (parts.top >= first)):
+        return None  # as with most lines
     best: tuple[int, int, int] | None = None
-    for middle in range(round(0.35 * rows), round(0.65 * rows) + 1):
+    for middle in range(first, last + 1):
         run = _two_rows(parts, real, middle, columns)
         if run and (best is None or run[1] - run[0] > best[1] - best[0]):
             best = (*run, middle)

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from drawops.drawings.model import Image
 from drawops.ocr.model_files import Head, load_onnx, neck_of, part_of
-from drawops.ocr.recogniser import HEIGHT, MAX_WIDTH, batches, padded_width, preprocess, stack
+from drawops.ocr.recogniser import HEIGHT, MAX_WIDTH, batch_of, batches, padded_width, preprocess, stack
 from drawops.training.distil import HeadTeacher, Teacher
 from drawops.training.features import FeatureCache
 from drawops.training.graph import OnnxLayer
 from drawops.training.line_set import Line, load_image
 
 Labels = Sequence[Sequence[int]]
+PART_PIXELS = 16 * HEIGHT * 320  # of the lines that go through the whole network at once
 FRAME_WIDTH = 8  # pixels of the padded line that one frame stands for
 NEAR = 8.0  # logits below the best: such a class has at most 1/3000 of its probability
 NEAR_LINES = 400
@@ -307,8 +308,9 @@ class FullTask:
         width. So it depends on the widest line, not on the batch; and a line is padded as when it is read.
         """
         sums: Counter[str] = Counter()
-        for members, batch in batches([augment(load_image(self._lines[i].path), rng) for i in lines]):
-            numbers = [lines[i] for i in members]
+        images = [augment(load_image(self._lines[i].path), rng) for i in lines]
+        for members in batches(images, pixels=PART_PIXELS):
+            numbers, batch = [lines[i] for i in members], batch_of(images, members)
             with paddle.amp.auto_cast(enable=self._precision != "float32", dtype="bfloat16", level="O1"):
                 logits = self.network(paddle.to_tensor(batch))
             logits = logits.astype("float32")
