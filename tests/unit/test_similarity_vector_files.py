@@ -84,3 +84,33 @@ def test_an_outline_that_runs_under_a_text_stays_closed(tmp_path: Path) -> None:
     with open_drawing(tmp_path / "f.dxf") as drawing:
         (view,) = isolate(drawing.page(0))
     assert np.count_nonzero(view.silhouette) > 0.98 * view.silhouette.size
+
+
+def test_neither_a_mask_under_the_text_nor_heavier_lines_elsewhere_open_it(tmp_path: Path) -> None:
+    document = ezdxf.new("R2010", setup=True, units=4)
+    space = document.modelspace()
+    space.add_lwpolyline([(0, 0), (60, 0), (60, 40), (0, 40)], close=True, dxfattribs={"lineweight": 50})
+    for radius in (8, 8.4):  # close together, on paper one heavy line
+        space.add_circle((30, 20), radius, dxfattribs={"lineweight": 50})
+    mask = space.add_hatch(color=7)
+    mask.rgb = (255, 255, 255)
+    mask.paths.add_polyline_path([(19.6, 37.6), (39.6, 37.6), (39.6, 43.4), (19.6, 43.4)], is_closed=True)
+    space.add_text("Ra 3.2", height=5).set_placement((20, 38))
+    space.add_linear_dim(base=(30, 60), p1=(0, 40), p2=(60, 40), dxfattribs={"lineweight": 18}).render()
+    document.saveas(tmp_path / "g.dxf")
+    with open_drawing(tmp_path / "g.dxf") as drawing:
+        views = isolate(drawing.page(0))
+    assert [round(v.silhouette.shape[1] / v.silhouette.shape[0], 1) for v in views] == [1.5]
+    assert np.count_nonzero(views[0].silhouette) > 0.98 * views[0].silhouette.size
+
+
+def test_the_ends_of_a_cutting_plane_are_no_part_of_the_view(tmp_path: Path) -> None:
+    document = ezdxf.new("R2010", setup=True, units=4)
+    space = document.modelspace()
+    space.add_lwpolyline([(0, 0), (60, 0), (60, 40), (0, 40)], close=True, dxfattribs={"lineweight": 50})
+    for low, high in ((40.6, 44), (-4, -0.6)):
+        space.add_line((30, low), (30, high), dxfattribs={"lineweight": 211})
+    space.add_linear_dim(base=(30, 60), p1=(0, 40), p2=(60, 40)).render()
+    document.saveas(tmp_path / "h.dxf")
+    with open_drawing(tmp_path / "h.dxf") as drawing:
+        assert proportions(drawing.page(0)) == pytest.approx([1.5], abs=0.03)

@@ -293,7 +293,7 @@ class Canvas(Backend):
         cv2.fillPoly(self.image, areas, (shade,) * 3, cv2.LINE_AA, _SHIFT)
         if properties.layer == _ANNOTATION:
             self._annotated = True
-        else:
+        elif shade < 255:
             cv2.fillPoly(self._mask(math.inf), areas, 255, cv2.LINE_8, _SHIFT)
 
 

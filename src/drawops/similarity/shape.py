@@ -23,6 +23,8 @@ Mask = NDArray[np.uint8]
 _WORK_SIDE = 2000  # pixels of the longer side at which shapes are looked for
 _PICTURE_SIDE = 1700  # up to this size a picture without frame is one view, however many pieces it has
 _MAX_VIEWS = 12
+_MASK = 0.6  # of its height, the white around a text, of both sides together
+_SPECK = 0.01  # of the largest piece of a view
 _WRITTEN = 0.12  # of a cell
 _INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below thin lines
 _SHARP = 60  # step of darkness within two pixels of a line's rim; grain makes up to 40, drawings 160 and more
@@ -70,18 +72,21 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     sheet = ink if frame is None else ink & frame
     if frame is None and max(ink.shape) > _PICTURE_SIDE:
         sheet = _without_edge(ink)
-    writing = np.zeros_like(ink)
+    writing, masked = np.zeros_like(ink), np.zeros_like(ink)
     for line in text:
-        cv2.fillPoly(writing, [np.round(np.multiply(line.quad, scale)).astype(np.int32)], 255)
+        corners = np.round(np.multiply(line.quad, scale)).astype(np.int32)
+        cv2.fillPoly(writing, [corners], 255)
+        cv2.polylines(masked, [corners], True, 255, 1 + round(_MASK * float(np.hypot(*(corners[0] - corners[3])))))
     all_drawn, sheet = sheet, sheet & ~writing
     if not sheet.any():
         return []
     outlines, told = _heavy_lines(darkness, sheet), False
     if isinstance(page, Page) and page.outlines is not None:
         said = cv2.resize(_binary(page.outlines), sheet.shape[::-1], interpolation=cv2.INTER_AREA)
-        drawn = all_drawn & _binary(said > 0)  # an outline that runs under a text is whole
+        hidden = (writing | masked) if frame is None else (writing | masked) & frame
+        drawn = (all_drawn | hidden) & _binary(said > 0)  # an outline that runs under a text, or its white mask, is whole
         if cv2.countNonZero(drawn) > 0.02 * cv2.countNonZero(sheet):  # else a sheet of dimensions only
-            outlines, sheet, told = (drawn if outlines is sheet else outlines & drawn), drawn, True
+            outlines, sheet, told = (drawn if outlines is sheet else (outlines | hidden) & drawn), drawn, True
     if frame is None and outlines is sheet:  # a symbol, a sketch, a silhouette: all of it is shape
         apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
         views = _views(_fill(sheet), sheet, scale, gap=apart)
@@ -282,7 +287,15 @@ def _pieces(solid: Mask, gap: int) -> Iterator[tuple[int, int, Mask]]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(solid, np.ones((max(3, gap),) * 2, np.uint8)))
     for label, (left, top, w, h, _) in enumerate(stats[1:].tolist(), start=1):
         window = (slice(top, top + h), slice(left, left + w))
-        yield left, top, np.where(labels[window] == label, solid[window], np.uint8(0))
+        yield left, top, _without_specks(np.where(labels[window] == label, solid[window], np.uint8(0)))
+
+
+def _without_specks(shape: Mask) -> Mask:
+    """Without what lies beside it and is tiny: ends of a cutting plane, arrow heads."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(shape)
+    areas = stats[:, cv2.CC_STAT_AREA].astype(float)
+    areas[0] = 0
+    return _binary(areas > _SPECK * areas.max())[labels]
 
 
 def _without_tables(views: list[View], ink: Mask, writing: Mask, scale: float) -> list[View]:
