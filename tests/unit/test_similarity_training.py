@@ -13,7 +13,7 @@ from drawops.cli import app
 from drawops.errors import Conflict, DrawopsError, InputRefused, NotFound, SettingsError
 from drawops.settings import Settings, load_settings, prepare_home
 from drawops.similarity import ShapeSearch
-from drawops.similarity.embedding import BUILT_IN, join, projection
+from drawops.similarity.embedding import BLOCKS, BUILT_IN, join, projection
 from drawops.similarity.generated import generated_views
 from drawops.similarity.labelled import examples_in
 from drawops.similarity.metric_learning import Example, Learnt, build_head, contrastive_loss, learn, vectors_of
@@ -22,9 +22,9 @@ from drawops.similarity.trained import CARD, HEAD, folder_of, open_embedder, sto
 
 
 def descriptors(vectors: np.ndarray) -> np.ndarray:
-    """Rows (N, 1847) whose projections by block are these (N, 256)."""
+    """Rows (N, 2391) whose projections by block are these (N, 256)."""
     rows, at = [], 0
-    for name, kept in (("lite0", 128), ("contour", 64), ("polar", 48), ("global", 16)):
+    for name, _, kept, _ in BLOCKS:
         axes = projection()[f"{name}_axes"].astype(float)
         rows.append(vectors[:, at : at + kept] @ np.linalg.pinv(axes) + projection()[f"{name}_mean"])
         at += kept
@@ -32,13 +32,13 @@ def descriptors(vectors: np.ndarray) -> np.ndarray:
 
 
 def examples(families: int, *, related: bool) -> list[Example]:
-    """Four drawings a family, which agree in 20 numbers and differ more in 108 others; or in all, when unrelated."""
+    """Four drawings a family, which agree in 20 numbers and differ more in 124 others; or in all, when unrelated."""
     rng = np.random.default_rng(5)
-    found, alike = [], rng.normal(size=128)
+    found, alike = [], rng.normal(size=112)
     for family in range(families):
         centre = rng.normal(size=20)
         for _ in range(4):
-            vector = np.concatenate([centre if related else rng.normal(size=20), rng.normal(size=108), alike])
+            vector = np.concatenate([centre if related else rng.normal(size=20), rng.normal(size=124), alike])
             found.append(Example(f"f{family}", descriptors(vector[None])))
     return found
 

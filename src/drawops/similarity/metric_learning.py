@@ -30,7 +30,7 @@ _PATIENCE = 8  # epochs without a better score on the families that say when to 
 
 @dataclass(frozen=True)
 class Example:
-    """A drawing: its family, the descriptors of its views (V, 1847) float32 as `stacked` gives them, and those of its
+    """A drawing: its family, the descriptors of its views (V, 2391) float32 as `stacked` gives them, and those of its
     views distorted, which are learnt from but never tested on."""
 
     family: str
@@ -64,7 +64,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Learnt:
-    """`head` maps descriptors (N, 1847) to vectors (N, 256); `epochs` until the best."""
+    """`head` maps descriptors (N, 2391) to vectors (N, 256); `epochs` until the best."""
 
     head: "torch.nn.Module"
     comparison: Comparison
@@ -198,7 +198,7 @@ def compare(head: "torch.nn.Module", examples: Sequence[Example], *, seed: int =
 
 
 def export(head: "torch.nn.Module", target: Path) -> None:
-    """Write the head as ONNX: `descriptors` (N, 1847) float32 -> `vectors` (N, 256), rows of length 1."""
+    """Write the head as ONNX: `descriptors` (N, 2391) float32 -> `vectors` (N, 256), rows of length 1."""
     import warnings
 
     import torch

@@ -84,7 +84,9 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     if isinstance(page, Page) and page.outlines is not None:
         said = cv2.resize(_binary(page.outlines), sheet.shape[::-1], interpolation=cv2.INTER_AREA)
         hidden = (writing | masked) if frame is None else (writing | masked) & frame
-        drawn = (all_drawn | hidden) & _binary(said > 0)  # an outline that runs under a text, or its white mask, is whole
+        drawn = (all_drawn | hidden) & _binary(
+            said > 0
+        )  # an outline that runs under a text, or its white mask, is whole
         if cv2.countNonZero(drawn) > 0.02 * cv2.countNonZero(sheet):  # else a sheet of dimensions only
             outlines, sheet, told = (drawn if outlines is sheet else (outlines | hidden) & drawn), drawn, True
     if frame is None and outlines is sheet:  # a symbol, a sketch, a silhouette: all of it is shape
@@ -317,8 +319,8 @@ def _is_table(ink: Mask, written: Mask) -> bool:
     rules = cv2.dilate(ink, np.ones((3, 3), np.uint8))
     rules[written > 0] = 0
     _, labels, stats, _ = cv2.connectedComponentsWithStats(255 - rules, connectivity=4)
-    share = np.bincount(labels[written > 0], minlength=len(stats)) / stats[:, cv2.CC_STAT_AREA]
-    filled = stats[:, cv2.CC_STAT_AREA] / (stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT])
+    share = np.bincount(labels[written > 0], minlength=len(stats)) / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
+    filled = stats[:, cv2.CC_STAT_AREA] / np.maximum(stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT], 1)
     lettered = (share > _WRITTEN) & (filled > 0.85)
     lettered[0] = False
     return bool(stats[lettered, cv2.CC_STAT_AREA].sum() > 0.6 * ink.size)
