@@ -1,6 +1,9 @@
 """The choice between runtimes, and what executes a model."""
 
 import json
+import platform
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -113,3 +116,41 @@ def test_a_failure_in_one_of_several_runs_is_heard_of():
     engine = Engine(base_recogniser(), threads=2)
     with pytest.raises(ZeroDivisionError):
         list(engine.each(lambda n: 1 // n, [1, 0, 2]))
+
+
+def test_two_first_runs_at_once_do_not_wait_for_each_other(tmp_path):
+    pytest.importorskip("openvino")
+    program = """
+import numpy as np, sys
+from drawops.ocr.engine import Engine
+engine = Engine(sys.argv[1], backend="openvino", threads=2)
+x = np.zeros((1, 3, 160, 160), np.float32)
+print(len(list(engine.each(engine, [x] * 4))))
+"""
+    from drawops.ocr.detectors import find_detector
+    from drawops.settings import load_settings
+
+    detector = find_detector("base", load_settings(tmp_path)).path
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(detector)], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == "4"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_freed_pages_go_back_to_the_system_even_between_blocks_that_stay():
+    program = """
+import numpy as np, psutil
+from drawops.ocr.engine import _give_back_freed_memory
+_give_back_freed_memory()
+resident = psutil.Process().memory_info
+for _ in range(3):
+    before, kept, pages = resident().rss, [], []
+    for _ in range(20):
+        pages.append(np.ones(4 << 20, np.uint8))
+        kept.append(np.ones(100_000, np.uint8))
+    del pages
+print((resident().rss - before) / 2**20)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert float(done.stdout) < 20  # of 80 MB of pages
