@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from drawops.ocr.windows import Window, letters_in, packed, tiles_of, windows_around
+from drawops.ocr.letters import letters_in
+from drawops.ocr.windows import Window, packed, tiles_of, windows_around
 
 
 def page(*texts, size=(600, 900), paper=255, ink=0):

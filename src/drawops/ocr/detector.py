@@ -1,6 +1,7 @@
 """The text detector: a page in, boxes of text lines out (differentiable binarisation, PP-OCRv6 small)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.drawings.model import Image
-from drawops.ocr.boxes import SQUARE, Box, joined_rows, merge_passes, wrap
+from drawops.ocr.boxes import SQUARE, Box, joined_rows, merge_passes, overlap, wrap
 from drawops.ocr.engine import Backend, Engine
+from drawops.ocr.letters import letters_in, lone_characters, small_text
 from drawops.ocr.model_files import onnx_file
-from drawops.ocr.windows import Placed, letters_in, packed, tiles_of, windows_around
+from drawops.ocr.windows import Placed, packed, tiles_of, windows_around
 
 UNCLIP = 1.6  # how far boxes are grown, see `boxes_of`
 SHEET = 640  # side of the sheets that windows share, pixels
@@ -22,6 +24,7 @@ OVERLAP = 96  # of tiles, where text without a gap is larger still; text longer 
 CELL = 16  # pixels, at half size, of the grid on which windows are cut
 SIDES = 160  # the sides of a sheet are multiples of this: the runtime prepares for each size that it sees
 _ROW = 0.4  # the share of its box's height that a line's letters take at least
+_SMALL_PRINT = 6  # letters that are a line of their own, and no deviations
 
 
 class Detector:
@@ -29,7 +32,8 @@ class Detector:
 
     It looks where something has the shape of letters. At half size the network finds thin and large letters that it does
     not see at full size. Text is found best when it lies flat, so what was not found level is looked at again, turned.
-    Full size is for small letters, and only where some were not found yet.
+    Full size is for small text that was not found yet. A figure that stands alone the network may pass over anywhere:
+    what has the size of a character and was not found is a box too, with a score of 0.
     """
 
     def __init__(self, onnx: Path, *, threads: int = 0, backend: Backend = "onnxruntime") -> None:
@@ -47,10 +51,14 @@ class Detector:
         flat = joined_rows(boxes_of(self._probabilities(half, letters, letters, CELL)))
         level = [box for box in flat if abs(box.angle) < 45 or box.length < SQUARE * box.height]
         turned = self._turned(half, _outside(letters, level), letters)
-        small = _outside(letters, _of_one_row([*flat, *turned], letters))
+        rows = _of_one_row([*flat, *turned], letters)
+        left = _outside(letters, rows)
+        small = _with_its_line(small_text(left), rows, letters)
         fine = joined_rows(boxes_of(self._probabilities(image, 2 * small, 2 * letters, 2 * CELL)))
         flat, turned = ([box.scaled(2.0) for box in boxes] for boxes in (flat, turned))
-        return merge_passes([fine, flat, turned])
+        found = merge_passes([fine, flat, turned])
+        lone = [box.scaled(2.0) for box in lone_characters(left, _usual_size(letters, rows))]
+        return found + [box for box in lone if not any(overlap(box, other) for other in found)]
 
     def _turned(self, picture: Image, wanted: NDArray[np.int32], letters: NDArray[np.int32]) -> list[Box]:
         """Boxes in `picture` as it looks turned a quarter clockwise."""
@@ -99,9 +107,44 @@ def _scaled(image: Image, scale: float) -> Image:
 
 def _of_one_row(boxes: Sequence[Box], letters: NDArray[np.int32]) -> list[Box]:
     """The boxes whose letters are about as high as they are themselves: not two lines that were seen as one."""
-    sizes = np.max(letters[:, 2:] - letters[:, :2], axis=1, initial=0)
-    inside = [sizes[_within(letters, box)] for box in boxes]
-    return [b for b, s in zip(boxes, inside, strict=True) if len(s) and np.percentile(s, 75) > _ROW * b.height]
+    found = []
+    for box in boxes:
+        inside = letters[_within(letters, box)]
+        if not len(inside):
+            continue
+        sizes = np.max(inside[:, 2:] - inside[:, :2], axis=1)
+        size = np.percentile(sizes, 75)
+        if size > _ROW * box.height and not _has_small_print(inside, sizes, float(size)):
+            found.append(box)
+    return found
+
+
+def _has_small_print(letters: NDArray[np.int32], sizes: NDArray[np.int32], size: float) -> bool:
+    """Do many small letters stand above or below the large ones of a level line?"""
+    large = letters[sizes > 0.8 * size]
+    top, bottom = np.median(large[:, 1]), np.median(large[:, 3])
+    middle = (letters[:, 1] + letters[:, 3]) / 2
+    aside = (sizes < 0.6 * size) & ((middle < top) | (middle > bottom))
+    return int(aside.sum()) >= _SMALL_PRINT
+
+
+def _usual_size(letters: NDArray[np.int32], boxes: Sequence[Box]) -> float:
+    """The median height of what is found, 0 where that is nothing."""
+    sizes = [
+        np.percentile(np.max(inside[:, 2:] - inside[:, :2], axis=1), 75)
+        for inside in (letters[_within(letters, box)] for box in boxes)
+        if len(inside)
+    ]
+    return float(np.median(sizes)) if sizes else 0.0
+
+
+def _with_its_line(wanted: NDArray[np.int32], boxes: Sequence[Box], letters: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The wanted letters, with those of the boxes that they stand beside: they may be what a box leaves out of its line."""
+    parts = [wanted]
+    for box in boxes:
+        if _within(wanted, replace(box, length=box.length + 2 * box.height, height=2 * box.height)).any():
+            parts.append(letters[_within(letters, box)])
+    return np.unique(np.concatenate(parts), axis=0)
 
 
 def _outside(letters: NDArray[np.int32], boxes: Sequence[Box]) -> NDArray[np.int32]:

@@ -61,7 +61,7 @@ class Reader:
         return _in_reading_order([_tightened(page.image, line) for line in lines])
 
     def _read_picture(self, image: Image) -> list[TextLine]:
-        found = [fit(image, _by_convention(box)) for box in levelled(self.detector.detect(image))]
+        found = _fitted(image, levelled(self.detector.detect(image)))
         readings = self.recogniser.read([line.crop for line in found])
         found, readings = self._other_ways_round(image, found, readings)
         found, readings = read_stacks(image, found, readings, self.recogniser.read)
@@ -98,10 +98,19 @@ class Reader:
         return found, readings
 
 
+def _fitted(image: Image, boxes: Sequence[Box]) -> list[Fitted]:
+    """The boxes, fitted; of those that the network did not find (score 0) only what no other has taken in."""
+    found = [fit(image, _by_convention(box)) for box in boxes if box.score]
+    taken = [line.box for line in found]
+    lone = [box for box in boxes if not box.score and not any(overlap(box, other) > 0.5 * box.area for other in taken)]
+    return found + [fit(image, _by_convention(box)) for box in lone]
+
+
 def _least_score(line: Fitted, text: str) -> float:
-    """From which score a reading counts. What stands among arrows and strokes, and a Chinese character by itself, must
-    read well: strokes of the drawing look like them."""
-    return SURE if line.shrunk or (len(text) == 1 and text >= "\u4e00") else MIN_SCORE
+    """From which score a reading counts. What stands among arrows and strokes, what only has the size of a character,
+    and a Chinese character by itself, must read well: strokes of the drawing look like them."""
+    doubtful = line.shrunk or not line.box.score or (len(text) == 1 and text >= "\u4e00")
+    return SURE if doubtful else MIN_SCORE
 
 
 def _is_doubtful(line: Fitted, reading: Reading) -> bool:

@@ -3,18 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drawops.drawings.model import Image
-
-CONTRAST = 40  # grey levels between ink and what is around it
 MARGIN = 2  # cells that are shown around text
 GAP = 8  # pixels of paper between windows on a sheet
-_DARK = 100  # grey level of paper on which text is light
-_AROUND = 25  # pixels: half the neighbourhood that tells what is ink
-_SMALLEST, _THINNEST, _LARGEST, _LONGEST = 3, 2, 75, 12.0
 
 
 @dataclass(frozen=True)
@@ -44,36 +37,20 @@ class Placed:
     y: int
 
 
-def letters_in(picture: Image) -> NDArray[np.int32]:
-    """Bounds (N, 4) left, top, right, bottom of what has the shape of a letter in an (H, W, 3) RGB picture: darker or
-    lighter than its neighbourhood, from 3 to 75 pixels large, and no long stroke."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    around = cv2.blur(grey, (2 * _AROUND + 1, 2 * _AROUND + 1))
-    ink = cv2.subtract(around, grey) > CONTRAST
-    ink |= (cv2.subtract(grey, around) > CONTRAST) & (around < _DARK)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), ltype=cv2.CV_32S)
-    left, top, width, height = np.asarray(stats[1:, :4], np.int32).T
-    longer, shorter = np.maximum(width, height), np.minimum(width, height)
-    letter = (longer >= _SMALLEST) & (longer <= _LARGEST) & (shorter >= _THINNEST) & (longer < _LONGEST * shorter)
-    return np.stack([left, top, left + width, top + height], axis=1)[letter]
-
-
 def windows_around(
     wanted: NDArray[np.int32], letters: NDArray[np.int32], shape: tuple[int, int], cell: int, largest: int
 ) -> tuple[list[Window], NDArray[np.bool_]]:
     """Windows in a picture of `shape` (H, W) that show the `wanted` ones of all letters, bounds (N, 4), with what is
-    around them and all that stand close: no text is seen by half, whatever was wanted of it.
+    around them.
 
-    And where, (H, W), a window may reach into text that is not shown: what is found there does not count.
+    And where, (H, W), a window may reach into other text: what is found of it by half does not count.
 
     Args:
         cell: pixels of the grid on which windows are cut; half of it joins letters, two are shown around them.
         largest: side, in pixels, above which a window is cut between texts even where that leaves no paper out.
     """
-    text = _cells(letters, shape, cell)
-    _, groups = cv2.connectedComponents(text.astype(np.uint8))
-    shown = text & np.isin(groups, groups[_cells(wanted, shape, cell)])
-    hidden = (text & ~shown).repeat(cell, axis=0).repeat(cell, axis=1)[: shape[0], : shape[1]]
+    shown = _cells(wanted, shape, cell)
+    hidden = (_cells(letters, shape, cell) & ~shown).repeat(cell, axis=0).repeat(cell, axis=1)[: shape[0], : shape[1]]
     windows = [
         Window(
             max(0, (x0 - MARGIN) * cell),

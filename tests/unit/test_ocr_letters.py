@@ -1,0 +1,56 @@
+"""What has the shape of letters on a page, before anything is read."""
+
+import numpy as np
+
+from drawops.drawings.model import Page
+from drawops.ocr import open_reader
+from drawops.ocr.letters import lone_characters, small_text
+from drawops.settings import Settings
+from tests.pictures import text_picture
+
+
+def row(x: int, y: int, count: int, *, width: int = 6, height: int = 8, step: int = 9) -> list[list[int]]:
+    return [[x + step * n, y, x + step * n + width, y + height] for n in range(count)]
+
+
+def test_small_letters_are_text_in_company_and_specks_by_themselves():
+    word, speck = row(100, 100, 5), row(400, 100, 1)
+    assert small_text(np.array(word + speck, np.int32)).tolist() == word
+    assert len(small_text(np.empty((0, 4), np.int32))) == 0
+
+
+def test_dashes_in_a_row_are_no_small_text():
+    assert len(small_text(np.array(row(100, 100, 12, width=8, height=2, step=12), np.int32))) == 0
+
+
+def test_large_letters_among_small_ones_are_looked_at_with_them():
+    word = [[91, 96, 99, 108], *row(100, 100, 4)]
+    assert sorted(small_text(np.array(word, np.int32)).tolist()) == sorted(word)
+
+
+def test_a_character_of_the_usual_height_is_a_box_and_dashes_holes_and_rows_are_none():
+    figure, dash, hole = [300, 300, 308, 312], [500, 300, 514, 303], [600, 300, 640, 340]
+    hatching = row(100, 500, 9, width=10, height=12, step=12)
+    (box,) = lone_characters(np.array([figure, dash, hole, *hatching], np.int32), 12.0)
+    assert (box.x, box.y, box.angle, box.score) == (304, 306, 0, 0)
+
+
+def test_two_characters_over_each_other_are_read_upwards():
+    (box,) = lone_characters(np.array([[100, 100, 112, 108], [100, 111, 112, 119]], np.int32), 12.0)
+    assert box.angle == 90 and box.length > box.height
+
+
+def test_nothing_is_a_lone_character_where_no_text_tells_its_height():
+    assert lone_characters(np.array([[300, 300, 308, 312]], np.int32), 0.0) == []
+
+
+def test_small_print_under_large_letters_is_a_line_of_its_own(tmp_path):
+    page = np.full((600, 900, 3), 255, np.uint8)
+    for text, size, y in (("Reference Only", 52, 200), ("All rights are reserved", 16, 262)):
+        picture = text_picture(text, size=size, margin=0)
+        page[y : y + picture.shape[0], 100 : 100 + picture.shape[1]] = picture
+    reader = open_reader(None, Settings(home=tmp_path, threads=1))
+    assert [line.text for line in reader.read_page(Page(0, page, 200.0))] == [
+        "Reference Only",
+        "All rights are reserved",
+    ]
