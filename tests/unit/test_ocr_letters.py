@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from drawops.drawings.model import Page
-from drawops.ocr import open_reader
+from drawops.ocr.boxes import Box
+from drawops.ocr.detector import _of_one_row
 from drawops.ocr.letters import lone_characters, small_text
-from drawops.settings import Settings
-from tests.pictures import text_picture
 
 
 def row(x: int, y: int, count: int, *, width: int = 6, height: int = 8, step: int = 9) -> list[list[int]]:
@@ -44,13 +42,11 @@ def test_nothing_is_a_lone_character_where_no_text_tells_its_height():
     assert lone_characters(np.array([[300, 300, 308, 312]], np.int32), 0.0) == []
 
 
-def test_small_print_under_large_letters_is_a_line_of_its_own(tmp_path):
-    page = np.full((600, 900, 3), 255, np.uint8)
-    for text, size, y in (("Reference Only", 52, 200), ("All rights are reserved", 16, 262)):
-        picture = text_picture(text, size=size, margin=0)
-        page[y : y + picture.shape[0], 100 : 100 + picture.shape[1]] = picture
-    reader = open_reader(None, Settings(home=tmp_path, threads=1))
-    assert [line.text for line in reader.read_page(Page(0, page, 200.0))] == [
-        "Reference Only",
-        "All rights are reserved",
-    ]
+def test_a_box_around_large_letters_and_small_print_is_not_one_row():
+    large = row(100, 100, 8, width=20, height=26, step=26)
+    small = row(104, 132, 12)
+    deviation = row(310, 132, 3)
+    box = Box(210, 120, 240, 48, 0)
+    assert _of_one_row([box], np.array(large, np.int32)) == [box]
+    assert _of_one_row([box], np.array(large + deviation, np.int32)) == [box]
+    assert _of_one_row([box], np.array(large + small, np.int32)) == []
