@@ -53,7 +53,7 @@ class Detector:
         turned = self._turned(half, _outside(letters, level), letters)
         rows = _of_one_row([*flat, *turned], letters)
         left = _outside(letters, rows)
-        small = _with_its_line(small_text(left), rows, letters)
+        small = _with_its_line(small_text(left), rows, letters) if rows else left
         fine = joined_rows(boxes_of(self._probabilities(image, 2 * small, 2 * letters, 2 * CELL)))
         flat, turned = ([box.scaled(2.0) for box in boxes] for boxes in (flat, turned))
         found = merge_passes([fine, flat, turned])
