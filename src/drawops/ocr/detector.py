@@ -112,15 +112,25 @@ def _of_one_row(boxes: Sequence[Box], letters: NDArray[np.int32]) -> list[Box]:
         inside = letters[_within(letters, box)]
         if not len(inside):
             continue
-        sizes = np.max(inside[:, 2:] - inside[:, :2], axis=1)
-        size = np.percentile(sizes, 75)
-        if size > _ROW * box.height and not _has_small_print(inside, sizes, float(size)):
+        size = _size_of(inside)
+        if size > _ROW * box.height and not _has_small_print(inside, size):
             found.append(box)
     return found
 
 
-def _has_small_print(letters: NDArray[np.int32], sizes: NDArray[np.int32], size: float) -> bool:
+def _sizes(letters: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(N,) the longer side of each of the letters (N, 4)."""
+    return np.asarray(np.max(letters[:, 2:] - letters[:, :2], axis=1), np.int32)
+
+
+def _size_of(line: NDArray[np.int32]) -> float:
+    """How large the letters (N, 4) of a line are: three quarters of them are no larger."""
+    return float(np.percentile(_sizes(line), 75))
+
+
+def _has_small_print(letters: NDArray[np.int32], size: float) -> bool:
     """Do many small letters stand above or below the large ones of a level line?"""
+    sizes = _sizes(letters)
     large = letters[sizes > 0.8 * size]
     top, bottom = np.median(large[:, 1]), np.median(large[:, 3])
     middle = (letters[:, 1] + letters[:, 3]) / 2
@@ -130,11 +140,8 @@ def _has_small_print(letters: NDArray[np.int32], sizes: NDArray[np.int32], size:
 
 def _usual_size(letters: NDArray[np.int32], boxes: Sequence[Box]) -> float:
     """The median height of what is found, 0 where that is nothing."""
-    sizes = [
-        np.percentile(np.max(inside[:, 2:] - inside[:, :2], axis=1), 75)
-        for inside in (letters[_within(letters, box)] for box in boxes)
-        if len(inside)
-    ]
+    lines = (letters[_within(letters, box)] for box in boxes)
+    sizes = [_size_of(line) for line in lines if len(line)]
     return float(np.median(sizes)) if sizes else 0.0
 
 

@@ -84,9 +84,8 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     if isinstance(page, Page) and page.outlines is not None:
         said = cv2.resize(_binary(page.outlines), sheet.shape[::-1], interpolation=cv2.INTER_AREA)
         hidden = (writing | masked) if frame is None else (writing | masked) & frame
-        drawn = (all_drawn | hidden) & _binary(
-            said > 0
-        )  # an outline that runs under a text, or its white mask, is whole
+        # An outline that runs under a text, or its white mask, is whole.
+        drawn = (all_drawn | hidden) & _binary(said > 0)
         if cv2.countNonZero(drawn) > 0.02 * cv2.countNonZero(sheet):  # else a sheet of dimensions only
             outlines, sheet, told = (drawn if outlines is sheet else (outlines | hidden) & drawn), drawn, True
     if frame is None and outlines is sheet:  # a symbol, a sketch, a silhouette: all of it is shape
