@@ -22,8 +22,10 @@ NAMESPACE = "drawops"
 
 class Node:
     def up(self) -> None:
-        """Start what does not run."""
-        self._cluster("up", timeout=300)
+        """Start what does not run. Twice at most: a containerd that has just started may collect the first image
+        while it is imported ("blob not found")."""
+        if self._cluster("up", check=False, timeout=300).returncode:
+            self._cluster("up", timeout=300)
 
     def down(self) -> None:
         self._cluster("down", timeout=120)
