@@ -48,8 +48,8 @@ class Target:
 @dataclass
 class ServeFigures:
     """Of one server. Times are milliseconds as the clients saw them. Memory in MB: the median of the first and of the
-    last tenth of the minutes, after every client has sent a drawing. `load` is the machine's load average over
-    the last minute, at the end."""
+    last tenth of the minutes, after every client has sent every drawing, as caches grow with the shapes they see. `load`
+    is the machine's load average over the last minute, at the end."""
 
     server: str
     clients: int
@@ -120,7 +120,7 @@ def _generated(folder: Path) -> list[Path]:
 def _measured(
     target: Target, drawings: Sequence[Path], clients: int, minutes: float, say: Callable[[str], None]
 ) -> ServeFigures:
-    say(f"{target.name}: {clients} clients, warming up with a drawing each")
+    say(f"{target.name}: {clients} clients, warming up, each with every drawing")
     figures = ServeFigures(target.name, clients, minutes)
     times: list[float] = []
     memory: list[float] = []
@@ -129,7 +129,7 @@ def _measured(
     def client(number: int, warm_up: bool) -> None:
         import httpx
 
-        own = itertools.islice(itertools.cycle(drawings), number, number + 1 if warm_up else None)
+        own = itertools.islice(itertools.cycle(drawings), number, number + len(drawings) if warm_up else None)
         with httpx.Client(timeout=_PATIENCE_S, trust_env=False) as connection:
             for drawing in own:
                 if stop.is_set():
