@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from drawops.drawings.model import Image
 from drawops.ocr.boxes import SQUARE, Box, joined_rows, merge_passes, overlap, wrap
 from drawops.ocr.engine import Backend, Engine
+from drawops.ocr.lean_graphs import probability_map, with_small_maps
 from drawops.ocr.letters import letters_in, lone_characters, small_text
-from drawops.ocr.model_files import onnx_file
+from drawops.ocr.model_files import load_onnx, onnx_file
 from drawops.ocr.windows import Placed, packed, tiles_of, windows_around
 
 UNCLIP = 1.6  # how far boxes are grown, see `boxes_of`
@@ -38,7 +39,8 @@ class Detector:
 
     def __init__(self, onnx: Path, *, threads: int = 0, backend: Backend = "onnxruntime") -> None:
         self.path = onnx_file(Path(onnx))
-        self._engine = Engine(self.path, threads=threads, backend=backend)
+        network = with_small_maps(load_onnx(self.path))
+        self._engine = Engine(network.SerializeToString(), threads=threads, backend=backend)
 
     def detect(self, image: Image) -> list[Box]:
         """Boxes of the text lines of an (H, W, 3) RGB page of any size, in page pixels.
@@ -97,7 +99,7 @@ class Detector:
         for p in sheet:
             w = p.window
             canvas[p.y : p.y + w.height, p.x : p.x + w.width] = picture[w.top : w.bottom, w.left : w.right]
-        return (self._engine(network_input(canvas))[0][0, 0] * 255).astype(np.uint8)
+        return probability_map(self._engine(network_input(canvas))[0])
 
 
 def _scaled(image: Image, scale: float) -> Image:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from drawops.drawings.model import Image
 from drawops.ocr.engine import Backend, Engine
+from drawops.ocr.lean_graphs import until_logits
 from drawops.ocr.model_files import Head, charset_of, head_of, load_onnx, neck_of, onnx_file, part_of
 
 HEIGHT = 48
@@ -97,19 +98,26 @@ def ctc_greedy(probabilities: NDArray[np.floating[Any]], charset: Sequence[str])
     Raises:
         ValueError: C does not match the charset.
     """
-    if probabilities.shape[1] != len(charset) + 1:
-        raise ValueError(f"{probabilities.shape[1]} classes for a charset of {len(charset)} + blank.")
-    return _collapse(probabilities.argmax(axis=1), probabilities.max(axis=1), charset)
+    frames, text = _best_path(probabilities, charset)
+    return text, float(probabilities[frames].max(axis=1).mean()) if text else 0.0
 
 
-def _collapse(
-    classes: NDArray[np.integer[Any]], scores: NDArray[np.floating[Any]], charset: Sequence[str]
-) -> tuple[str, float]:
+def _greedy_of_logits(logits: NDArray[np.float32], charset: Sequence[str]) -> tuple[str, float]:
+    """The same of logits (T, C): the softmax is taken where a character begins, most frames are blank."""
+    frames, text = _best_path(logits, charset)
+    best = logits[frames]
+    return text, float((1 / np.exp(best - best.max(axis=1, keepdims=True)).sum(axis=1)).mean()) if text else 0.0
+
+
+def _best_path(scores: NDArray[np.floating[Any]], charset: Sequence[str]) -> tuple[NDArray[np.intp], str]:
+    """The frames (n,) in which a character begins, and the text, of scores (T, C)."""
+    if scores.shape[1] != len(charset) + 1:
+        raise ValueError(f"{scores.shape[1]} classes for a charset of {len(charset)} + blank.")
+    classes = scores.argmax(axis=1)
     first = np.ones(len(classes), bool)
     first[1:] = classes[1:] != classes[:-1]
-    kept = np.flatnonzero(first & (classes != 0))
-    text = "".join(charset[classes[i] - 1] for i in kept)
-    return text, float(scores[kept].mean()) if len(kept) else 0.0
+    frames = np.flatnonzero(first & (classes != 0))
+    return frames, "".join(charset[i - 1] for i in classes[frames])
 
 
 class Recogniser:
@@ -124,8 +132,9 @@ class Recogniser:
         model = load_onnx(self.path)
         self.charset: list[str] = charset_of(model)
         self.names: Head = head_of(model)
-        self._engine = Engine(self.path, threads=threads, backend=backend)
-        self._exact = Engine(self.path, threads=threads, backend="openvino") if backend == "openvino-bf16" else None
+        network = until_logits(model).SerializeToString()
+        self._engine = Engine(network, threads=threads, backend=backend)
+        self._exact = Engine(network, threads=threads, backend="openvino") if backend == "openvino-bf16" else None
 
     def read(self, images: Sequence[Image]) -> list[Reading]:
         """Read upright (H, W, 3) RGB line crops of any size; one Reading an image, in order."""
@@ -141,7 +150,7 @@ class Recogniser:
 
         def read(members: list[int]) -> None:
             for index, line in zip(members, engine(batch_of(images, members))[0], strict=True):
-                readings[index] = Reading(*ctc_greedy(line, self.charset))
+                readings[index] = Reading(*_greedy_of_logits(line, self.charset))
 
         for _ in engine.each(read, batches(images)):
             pass
@@ -150,7 +159,11 @@ class Recogniser:
     def probabilities(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, T, C) softmax over the classes of a batch (N, 3, 48, W) made by `stack`."""
         parts = np.array_split(batch, max(1, min(len(batch), self._engine.at_once)))
-        return np.concatenate(list(self._engine.each(lambda part: self._engine(part)[0], parts)))
+        logits = np.concatenate(list(self._engine.each(lambda part: self._engine(part)[0], parts)))
+        logits -= logits.max(axis=2, keepdims=True)
+        np.exp(logits, out=logits)
+        logits /= logits.sum(axis=2, keepdims=True)
+        return logits
 
     def features(
         self, images: Sequence[Image], *, before: Literal["head", "neck"] = "head"
