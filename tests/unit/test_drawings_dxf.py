@@ -6,8 +6,11 @@ from typing import Any
 import ezdxf
 import numpy as np
 import pytest
+from ezdxf.addons.drawing.backend import BkPath2d
+from ezdxf.addons.drawing.properties import BackendProperties
 
 from drawops.drawings import Page, open_drawing
+from drawops.drawings.dxf import Canvas
 from drawops.errors import InputRefused
 
 
@@ -138,6 +141,12 @@ def test_a_page_in_paper_space_shows_the_model_through_its_viewport(tmp_path: Pa
     assert set(lines) == {"on paper", "in the model"}
     line = lines["in the model"]
     assert ink_box(page, line.quad) == pytest.approx((*line.quad[0], *line.quad[2]), abs=2)
+
+
+def test_a_path_without_points_draws_nothing() -> None:
+    canvas = Canvas(20, 10, 200.0)
+    canvas.draw_path(BkPath2d(None), BackendProperties(color="#000000", lineweight=0.25))
+    assert canvas.image.min() == 255
 
 
 def test_a_dxf_that_is_cut_off_or_empty_is_refused(tmp_path: Path) -> None:

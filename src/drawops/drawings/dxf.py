@@ -272,6 +272,8 @@ class Canvas(Backend):
         self.image[:] = 255
 
     def _stroke(self, polylines: list[np.ndarray], properties: BackendProperties) -> None:
+        if not polylines:
+            return
         width = max(1, round(properties.lineweight / 25.4 * self._dpi))
         shade = min(_shade(properties.color), 90)  # yellow or white lines of a dark screen are black on paper
         lines = [_fixed(p) for p in polylines]
@@ -308,7 +310,9 @@ def _fixed(points: np.ndarray) -> np.ndarray:
 def _flatten(path: BkPath2d) -> Iterator[np.ndarray]:
     """Polylines of a path, within a quarter of a pixel."""
     for part in path.to_path().sub_paths():
-        yield np.array([(v.x, v.y) for v in part.flattening(0.25, segments=4)])
+        points = np.array([(v.x, v.y) for v in part.flattening(0.25, segments=4)])
+        if len(points) > 1:  # some files hold paths without any
+            yield points
 
 
 def _shade(color: str) -> int:
