@@ -212,7 +212,7 @@ def _stands_below(upper: _Piece, lower: _Piece) -> bool:
 def _join_frames(pieces: Sequence[_Piece]) -> list[_Piece]:
     cells = [p for p in pieces if len(p.text) <= 16 and any(r.match(p.text) for r in (_CHARACTERISTIC, _ZONE, _DATUMS))]
     # A frame begins with its characteristic; where that was not read, with its zone.
-    starts = sorted((p for p in cells if _begins_frame([p])), key=lambda p: not _CHARACTERISTIC.match(p.text))
+    starts = sorted((p for p in cells if _begins_frame(p.text)), key=lambda p: not _CHARACTERISTIC.match(p.text))
     groups, used = [], set()
     for start in starts:
         if id(start) in used:
@@ -220,7 +220,7 @@ def _join_frames(pieces: Sequence[_Piece]) -> list[_Piece]:
         row = [start]
         while following := [p for p in cells if p not in row and id(p) not in used and _follows(row[-1], p)]:
             best = min(following, key=lambda p: row[-1].place(p)[0])
-            if not _begins_frame([*row, best]):
+            if not _begins_frame(" ".join(p.text for p in [*row, best])):
                 break
             row.append(best)
         text = " ".join(p.text for p in row)
@@ -231,9 +231,14 @@ def _join_frames(pieces: Sequence[_Piece]) -> list[_Piece]:
     return _replaced(pieces, groups)
 
 
-def _begins_frame(row: Sequence[_Piece]) -> bool:
-    """Are these, in a row, a GD&T frame or its beginning?"""
-    text = " ".join(p.text for p in row)
+def is_frame(text: str) -> bool:
+    """Does a normalised text say a whole GD&T frame?"""
+    symbol = _CHARACTERISTIC.match(text)
+    return bool(symbol and _ZONE.match(text, symbol.end())) and _begins_frame(text)
+
+
+def _begins_frame(text: str) -> bool:
+    """Is a text a GD&T frame or its beginning?"""
     symbol = _CHARACTERISTIC.match(text)
     at = symbol.end() if symbol else 0
     zone = _ZONE.match(text, at)
