@@ -1,5 +1,7 @@
 """Reading whole pages."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from PIL import Image as Picture
@@ -11,6 +13,7 @@ from drawops.ocr.boxes import Box, box_of_quad, overlap
 from drawops.ocr.files import read_upright
 from drawops.ocr.fitting import fit
 from drawops.ocr.reader import Reader, _tidy
+from drawops.ocr.recogniser import Reading
 from drawops.ocr.vector import combine
 from drawops.settings import Settings
 from tests.pictures import text_picture
@@ -21,11 +24,13 @@ def reader(tmp_path_factory) -> Reader:
     return open_reader(None, Settings(home=tmp_path_factory.mktemp("home"), threads=1))
 
 
-def sheet(*texts: tuple[str, int, int, float], size: tuple[int, int] = (900, 700), letter: int = 28) -> np.ndarray:
+def sheet(
+    *texts: tuple[str, int, int, float], size: tuple[int, int] = (900, 700), letter: int = 28, font: str = "latin"
+) -> np.ndarray:
     """A white page with (text, centre x, centre y, angle)."""
     page = Picture.new("RGB", size, "white")
     for text, x, y, angle in texts:
-        turned = Picture.fromarray(text_picture(text, size=letter)).rotate(
+        turned = Picture.fromarray(text_picture(text, size=letter, font=font)).rotate(
             angle, resample=Picture.Resampling.BICUBIC, expand=True, fillcolor="white"
         )
         page.paste(turned, (x - turned.width // 2, y - turned.height // 2))
@@ -72,6 +77,44 @@ def test_holes_and_centre_marks_are_not_characters(reader):
         pen.line((x - 22, 500, x + 22, 500), fill="black", width=2)
         pen.line((x, 478, x, 522), fill="black", width=2)
     assert set(read(reader, np.asarray(picture))) == {"2 x 45", "M6"}
+
+
+def test_dashes_are_not_characters(reader):
+    picture = Picture.fromarray(sheet(("2 x 45", 400, 100, 0)))
+    pen = ImageDraw.Draw(picture)
+    for start in range(0, 360, 10):
+        pen.arc((200, 200, 620, 620), start, start + 6, fill="black", width=3)
+    assert [text.replace(" ", "") for text in read(reader, np.asarray(picture))] == ["2x45"]
+
+
+def test_a_short_upright_text_is_turned_though_it_reads_longer_as_it_lies():
+    class Recogniser:
+        def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
+            return [Reading("50", 1.0) if i.shape[1] > i.shape[0] else Reading("50°", 0.83) for i in images]
+
+    class Detector:
+        def detect(self, image: np.ndarray) -> list[Box]:
+            return [Box(200, 200, 44, 52, 0.0)]
+
+    (line,) = Reader(Recogniser(), Detector()).read_page(Page(0, sheet(("50", 200, 200, 90)), 200.0))
+    assert (line.text, round(line.angle)) == ("50", 90)
+
+
+def test_a_large_chinese_title_is_not_drawn_in_to_one_of_its_strokes(reader):
+    titles = sheet(("压盖", 250, 200, 0), ("拨叉", 600, 200, 0), letter=56, font="chinese")
+    assert set(read(reader, titles)) == {"压盖", "拨叉"}
+
+
+def test_the_heavy_walls_of_a_scanned_cell_are_painted_over():
+    picture = Picture.fromarray(sheet(("2021-07-08", 400, 300, 0), letter=24))
+    pen = ImageDraw.Draw(picture)
+    for x in (325, 475):
+        pen.line((x, 200, x + 3, 400), fill="black", width=7)
+    for y in (278, 322):
+        pen.line((200, y, 700, y + 3), fill="black", width=6)
+    line = fit(np.asarray(picture), Box(400, 300, 160, 48, 0))
+    assert line.ink is not None and line.ink[1] < 24
+    assert (line.crop.min(axis=2) < 128).mean(axis=0).max() < 0.8
 
 
 def test_a_frame_around_the_text_is_not_read(reader):
@@ -228,6 +271,11 @@ def test_a_page_on_its_side_or_its_head_is_read_the_way_up_that_its_text_asks_fo
 def test_a_chinese_sentence_may_end_with_a_number():
     assert _tidy("未注倒角C0.5。") == "未注倒角C0.5。"
     assert _tidy("45。") == "45°"
+
+
+@pytest.mark.parametrize("text", ["/Ra 6.3", "↗Ra 6.3", "√ Ra 6.3", "′Ra 6.3", "Ra 6.3"])
+def test_the_tick_of_a_surface_texture_is_no_part_of_its_roughness(text):
+    assert _tidy(text) == "Ra 6.3"
 
 
 def test_walls_beside_a_text_are_not_read():

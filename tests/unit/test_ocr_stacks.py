@@ -53,6 +53,24 @@ def test_one_row_stays_whole(text):
     assert split_stack(fitted(text_picture(text, size=36))) is None
 
 
+def test_a_dash_over_a_text_makes_no_stack_of_it():
+    picture = np.full((90, 200, 3), 255, np.uint8)
+    text = text_picture("38.3", size=36, margin=0)
+    picture[50 : 50 + text.shape[0], 20 : 20 + text.shape[1]] = text
+    picture[10:34, 60:63] = 0
+    assert split_stack(fitted(picture)) is None
+
+
+def test_a_line_of_the_drawing_around_the_rows_does_not_hide_them():
+    crop = stack("28.3", "+0.2", "0")
+    picture = np.full((110, crop.shape[1] + 60, 3), 255, np.uint8)
+    picture[10:74, : crop.shape[1]] = crop
+    picture[5:105, -20:-17] = 0  # an extension line, and the dimension line that ends on it
+    picture[85:88, crop.shape[1] // 2 : -17] = 0
+    parts = split_stack(fitted(picture))
+    assert parts is not None and parts.upper.box.bounds()[3] <= parts.lower.box.bounds()[1] + 1
+
+
 @pytest.mark.parametrize(
     ("size", "upper", "lower"), [("28.3", "+0.2", "0"), ("110", "+0.1", "-0.05"), ("63", "0", "-0.1")]
 )

@@ -43,14 +43,14 @@ class Fitted:
     """`crop` is (H, W, 3) uint8 RGB, upright in the box's reading direction. `ink` is (width, height) in pixels of
     the free-standing characters in it, None without any: the head of an arrow is found as text too, but hangs on
     its line. `certain` says that more than its own reading shows it to be text, `stacked` that the characters stand over each
-    other rather than side by side, `shrunk` that the box was far larger than its characters."""
+    other rather than side by side, `shrunk` is the box where that was far larger than its characters."""
 
     box: Box
     crop: Image
     ink: tuple[float, float] | None
     certain: bool = False
     stacked: bool = False
-    shrunk: bool = False
+    shrunk: Box | None = None
 
     @property
     def aspect(self) -> float:
@@ -68,12 +68,15 @@ class _Rules:
     hung: NDArray[np.bool_]
 
 
-def fit(image: Image, box: Box) -> Fitted:
+def fit(image: Image, box: Box, *, shrink: bool = True) -> Fitted:
     """Grow a box to whole characters, and crop it without the drawing's lines.
 
     A character that the box cuts is taken in whole, and so are characters of like height that follow within
     less than half a character height on the same side of a wall. Straight lines (frames, dimension lines, underlines)
     are painted in the colour of the paper.
+
+    Args:
+        shrink: may a box that is far larger than the characters in it be drawn in to them?
     """
     reach = 2.5 * min(box.height, box.length)
     window_box = replace(box, length=box.length + 2 * reach, height=box.height * 1.6)
@@ -87,7 +90,8 @@ def fit(image: Image, box: Box) -> Fitted:
     if rules:  # characters that hung on a line stand free now
         _, parts = ink_parts(clean)
         letters = _letters(parts, left, top, right, bottom)
-    inner = _inner_row(parts, left, top, right, bottom) if box.length < _SQUARISH * box.height else None
+    squarish = shrink and box.length < _SQUARISH * box.height
+    inner = _inner_row(parts, left, top, right, bottom) if squarish else None
     if inner is not None:
         letters = inner  # the box is one around a figure and the arrows beside it
         left, right = float(parts.left[letters].min()), float(parts.right[letters].max())
@@ -104,7 +108,9 @@ def fit(image: Image, box: Box) -> Fitted:
     x0, x1 = max(0, round(new_left)), min(columns, round(new_right))
     y0, y1 = max(0, round(new_top)), min(rows, round(new_bottom))
     part = window_box.part(float(x0), float(y0), float(x1), float(y1))
-    return Fitted(part, np.ascontiguousarray(clean[y0:y1, x0:x1]), ink, stacked=stacked, shrunk=inner is not None)
+    return Fitted(
+        part, np.ascontiguousarray(clean[y0:y1, x0:x1]), ink, stacked=stacked, shrunk=box if inner is not None else None
+    )
 
 
 def tightened(image: Image, box: Box) -> Box:
@@ -175,7 +181,7 @@ def _inner_row(parts: Parts, left: float, top: float, right: float, bottom: floa
     like = (
         inside & (parts.heights >= _SMALLEST) & (parts.heights < 0.75 * height) & (parts.widths < 1.3 * parts.heights)
     )
-    like &= ~_encloses(parts, like)
+    like &= ~encloses(parts, like)
     if not like.any():
         return None
     tallest = int(np.argmax(np.where(like, parts.heights, 0)))
@@ -184,7 +190,7 @@ def _inner_row(parts: Parts, left: float, top: float, right: float, bottom: floa
         return None
     up, down = parts.top[tallest], parts.bottom[tallest]
     overlap = np.minimum(parts.bottom, down) - np.maximum(parts.top, up)
-    row = inside & ~_encloses(parts, like) & (overlap > 0.5 * np.minimum(parts.heights, tall))
+    row = inside & ~encloses(parts, like) & (overlap > 0.5 * np.minimum(parts.heights, tall))
     row &= (parts.heights < 1.3 * tall) & (np.maximum(parts.widths, parts.heights) >= 2)
     in_box = (parts.right > left) & (parts.left < right) & (parts.bottom > top) & (parts.top < bottom)
     beside = in_box & ~row & ((parts.top < up - 0.2 * tall) | (parts.bottom > down + 0.2 * tall))
@@ -202,7 +208,7 @@ def _stand_over_each_other(parts: Parts, letters: NDArray[np.bool_]) -> bool:
     return bool(common > 0.6 * (right - left).max() and heights.min() > 0.5 * heights.max())
 
 
-def _encloses(parts: Parts, those: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def encloses(parts: Parts, those: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which pieces of ink have the middle of another one of `those` between their edges, as arrows around a figure."""
     x, y = (parts.left + parts.right)[those] / 2, (parts.top + parts.bottom)[those] / 2
     among = (
@@ -298,10 +304,11 @@ def _without_lines(
 
 def _rules(ink: NDArray[np.uint8], tall: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Of a mask (h, w) of 0 and 1 the thin level, and upright, strokes that are longer than characters have them."""
-    fat = max(4, round(0.3 * tall))
+    fat = max(6, round(0.45 * tall))  # a frame's heavy walls are thinner
     level, upright = (1, round(2 * tall)), (round(1.4 * tall), 1)
     found = []
-    for along, across in ((level, (fat, 1)), (upright, (1, fat))):
-        runs = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones(along, np.uint8))
+    for along, across, aside in ((level, (fat, 1), (3, 1)), (upright, (1, fat), (1, 3))):
+        askew = cv2.dilate(ink, np.ones(aside, np.uint8))  # a scan is never quite level
+        runs = cv2.bitwise_and(ink, cv2.morphologyEx(askew, cv2.MORPH_OPEN, np.ones(along, np.uint8)))
         found.append(np.asarray(runs & ~cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones(across, np.uint8)), np.uint8))
     return found[0], found[1]

@@ -15,11 +15,13 @@ from drawops.ocr.detector import Detector
 from drawops.ocr.detectors import find_detector
 from drawops.ocr.engine_choice import choose_backend
 from drawops.ocr.fitting import Fitted, fit, tightened
+from drawops.ocr.frames import read_frames
 from drawops.ocr.joining import join_lines, without_lone_symbols
 from drawops.ocr.model_files import base_recogniser
 from drawops.ocr.recogniser import Reading, Recogniser
 from drawops.ocr.stacks import read_stacks
 from drawops.ocr.vector import combine
+from drawops.ocr.zones import at_edge
 from drawops.settings import Settings
 
 MIN_SCORE = 0.5
@@ -27,7 +29,9 @@ SURE = 0.9  # a reading at least this good, the right way round by convention, i
 OVERWHELMING = 8  # how many times smaller the doubt (1 - score) of the other way round must be to win
 MARKS = frozenset("+-—=|/\\.,'、…·:>⊕丨")  # a stroke or a centre mark of the drawing is read as one of these
 HOLES = frozenset("0Oo○〇申中口日田回十一二工")  # circles and rectangles
+DASHES = frozenset("1Il|/↗一丨")  # a dash of a hidden edge or of a pitch circle
 _SENTENCE = re.compile("[\u4e00-\u9fff].*。$")  # a Chinese note may end with a number
+_TICK = re.compile(r"^[/↗′'\\√\s-]+(?=Ra\s*\d)")  # of the symbol for surface texture, over which the roughness stands
 _WALLS = re.compile(r"^[_|\s]+(?=.)|(?<=.)[_|\s]+$")  # of frames and cells, and ends of lines under the text
 
 
@@ -63,7 +67,9 @@ class Reader:
     def _read_picture(self, image: Image) -> list[TextLine]:
         found = _fitted(image, levelled(self.detector.detect(image)))
         readings = self.recogniser.read([line.crop for line in found])
+        found, readings = self._at_full_size(image, found, readings)
         found, readings = self._other_ways_round(image, found, readings)
+        found, readings = read_frames(image, found, readings, self.recogniser.read)
         found, readings = read_stacks(image, found, readings, self.recogniser.read)
         usual = float(np.median([line.box.height for line in found])) if found else 0.0
         return [
@@ -71,8 +77,21 @@ class Reader:
             for line, reading in _without_doubles(found, readings)
             if reading.score >= _least_score(line, reading.text)
             and (text := _tidy(reading.text))
-            and (line.certain or not _is_shape(text, reading.score, line, usual))
+            and (line.certain or not _is_shape(text, reading.score, line, usual, image.shape))
         ]
+
+    def _at_full_size(
+        self, image: Image, found: list[Fitted], readings: list[Reading]
+    ) -> tuple[list[Fitted], list[Reading]]:
+        """Where a box was drawn in to what does not read well, the whole of it: a dot of a Chinese character looks like a
+        small character among lines."""
+        found, readings = list(found), list(readings)
+        doubtful = [i for i, line in enumerate(found) if line.shrunk and readings[i].score < SURE]
+        whole = [fit(image, box, shrink=False) for i in doubtful if (box := found[i].shrunk)]
+        for i, line, reading in zip(doubtful, whole, self.recogniser.read([w.crop for w in whole]), strict=True):
+            if reading.score >= SURE:
+                found[i], readings[i] = line, reading
+        return found, readings
 
     def _other_ways_round(
         self, image: Image, found: list[Fitted], readings: list[Reading]
@@ -90,10 +109,11 @@ class Reader:
             turned.append(fit(image, box.turned(180.0) if box.length > SQUARE * box.height else _across(box)))
         found, readings = list(found), list(readings)
         for i, other, reading in zip(doubtful, turned, self.recogniser.read([t.crop for t in turned]), strict=True):
-            if len(reading.text.strip()) < len(readings[i].text.strip()):
-                continue
-            stands = i in lying and not _lies_on_its_side(other, reading.text) and reading.score > MIN_SCORE
-            if stands or (1 - reading.score) * OVERWHELMING < 1 - readings[i].score:
+            shorter = len(reading.text.strip()) < len(readings[i].text.strip())
+            least = max(MIN_SCORE, readings[i].score) if shorter else MIN_SCORE
+            stands = i in lying and not _lies_on_its_side(other, reading.text) and reading.score > least
+            better = (1 - reading.score) * OVERWHELMING < 1 - readings[i].score and not shorter
+            if stands or better:
                 found[i], readings[i] = other, reading
         return found, readings
 
@@ -123,11 +143,14 @@ def _is_doubtful(line: Fitted, reading: Reading) -> bool:
 def _tidy(text: str) -> str:
     """Normalised; what can only be a degree sign where it stands becomes one."""
     text = _WALLS.sub("", normalise(text))
+    text = _TICK.sub("", text)
     return (text if _SENTENCE.search(text) else re.sub(r"(?<=\d)。", "°", text)).replace("℃", "°C")
 
 
-def _is_shape(text: str, score: float, line: Fitted, usual_height: float) -> bool:
-    """Is a single character a hole, a stroke or an arrow of the drawing?"""
+def _is_shape(text: str, score: float, line: Fitted, usual_height: float, page: tuple[int, ...]) -> bool:
+    """Is a single character a hole, a stroke, a dash or an arrow of the drawing? `page` is (height, width, …)."""
+    if len(text) == 1 and text in DASHES and not line.box.score:
+        return not at_edge(line.box.x, line.box.y, page[1], page[0])  # where zones have numbers
     if len(text) != 1 or (line.ink and text not in MARKS and text not in HOLES):
         return False
     if not line.ink or text in MARKS:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from drawops.datasets.text import normalise
 from drawops.drawings.model import Image
 from drawops.ocr.boxes import Box, wrap
-from drawops.ocr.fitting import Fitted, Parts, fit, ink_parts
+from drawops.ocr.fitting import Fitted, Parts, encloses, fit, ink_parts
 from drawops.ocr.recogniser import Reading
 
 _ROW = re.compile(r"\(?(?:[+\-±]?\s*\d*[.,]\d+|[+\-±]\s*\d+|[0Oo]|0[.,]0+)\s*[°']?\)?")
+_SPECK = re.compile(r"^[0Oo]\s*[′'`·.,|]$")  # the end of a dash beside a zero
 _MARGIN = 3  # pixels of paper around a row
+_SLIM = 0.35  # of its height: slimmer than a 0
 _SMALLEST_ROW = 7  # pixels; lower rows can't be read
 
 
@@ -77,6 +79,7 @@ def _deviations(rows: Sequence[Fitted], readings: Sequence[Reading]) -> list[Rea
         Reading("0", max(reading.score, 0.5)) if len(reading.text) <= 1 and row.aspect < 0.95 else reading
         for row, reading in zip(rows, readings, strict=True)
     ]
+    texts = [replace(reading, text=_SPECK.sub("0", reading.text)) for reading in texts]
     spelled = [normalise(t.text) for t in texts]
     right = all(_ROW.fullmatch(text) for text in spelled) and any(text[:1] in "+-±(" for text in spelled)
     return texts if right else []
@@ -114,12 +117,6 @@ def _union(boxes: Sequence[Box]) -> Box:
     return replace(boxes[0], x=float(centre[0]), y=float(centre[1]), length=float(np.ptp(u)), height=float(np.ptp(v)))
 
 
-def _are_deviations(texts: Sequence[Reading]) -> bool:
-    """Are the last two rows (but for a bracket) deviations, one of them with its sign?"""
-    rows = [normalise(t.text) for t in texts if normalise(t.text) != ")"][-2:]
-    return all(_ROW.fullmatch(row) for row in rows) and any(row[:1] in "+-±(" for row in rows)
-
-
 def split_stack(line: Fitted) -> Stack | None:
     """The parts of a line in which characters stand in two rows; None where there are no two rows."""
     rows, columns = line.crop.shape[:2]
@@ -127,6 +124,7 @@ def split_stack(line: Fitted) -> Stack | None:
         return None
     _, parts = ink_parts(line.crop)
     real = (np.maximum(parts.widths, parts.heights) >= 2) & (parts.widths < columns)
+    real &= ~encloses(parts, real)  # lines of the drawing around the text
     first, last = round(0.35 * rows), round(0.65 * rows)
     high = real & (parts.heights >= _SMALLEST_ROW)
     if not np.any(high & (parts.bottom <= last)) or not np.any(high & (parts.top >= first)):
@@ -159,6 +157,8 @@ def _two_rows(parts: Parts, real: NDArray[np.bool_], middle: int, columns: int) 
         upper, lower = inside & (parts.bottom <= middle), inside & (parts.top >= middle)
         if not upper.any() or not lower.any():
             continue
+        if any(_is_stroke(parts, row) for row in (upper, lower)):
+            continue  # a dash of the drawing over a text
         tall = parts.heights[upper].max(), parts.heights[lower].max()
         wide = parts.right[inside].max() - parts.left[inside].min()
         if min(tall) < max(_SMALLEST_ROW, 0.6 * max(tall)) or wide < 1.5 * max(tall):
@@ -166,6 +166,12 @@ def _two_rows(parts: Parts, real: NDArray[np.bool_], middle: int, columns: int) 
         if widest is None or right - left > widest[1] - widest[0]:
             widest = left, right
     return widest
+
+
+def _is_stroke(parts: Parts, row: NDArray[np.bool_]) -> bool:
+    """Is a row one part, but for specks, and that too slim for a zero?"""
+    tall = row & (parts.heights > 0.5 * parts.heights[row].max())
+    return bool(tall.sum() == 1 and parts.widths[tall][0] < _SLIM * parts.heights[tall][0])
 
 
 def _piece(

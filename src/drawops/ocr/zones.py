@@ -11,6 +11,12 @@ _BORDER = 0.06  # of the sheet's shorter side: where zones stand
 _FEWEST = 3  # in one row or column
 
 
+def at_edge(x: float, y: float, width: int, height: int) -> bool:
+    """Does a point lie in the border of a sheet, where zones stand?"""
+    band = _BORDER * min(width, height)
+    return min(x, y, width - x, height - y) < band
+
+
 def zone_marks(lines: Sequence[TextLine], width: int, height: int) -> frozenset[int]:
     """Indices of the lines that name zones: single letters or small numbers, several in line along an edge."""
     band = _BORDER * min(width, height)
