@@ -57,6 +57,59 @@ def test_a_pdf_in_one_weight_leaves_out_its_centre_lines_only(tmp_path: Path) ->
     assert page.outlines[page.height - round(100 * scale), round(120 * scale)], "on the plate's edge"
 
 
+def shaded(path: Path) -> Page:
+    """A shaded ring and a shaded block, whose faint outline has gaps and whose upper half is as white as paper, as pictures on
+    a sheet; leaders over both end in the hole."""
+    ring, block = np.full((300, 300), 255, np.uint8), np.full((200, 400), 255, np.uint8)
+    cv2.circle(ring, (150, 150), 120, 0, 2)
+    cv2.circle(ring, (150, 150), 119, 110, cv2.FILLED)
+    cv2.circle(ring, (150, 150), 90, 0, 2)
+    cv2.circle(ring, (150, 150), 50, 255, cv2.FILLED)
+    cv2.rectangle(block, (40, 40), (360, 160), 200, 1)
+    cv2.rectangle(block, (40, 100), (360, 160), 120, cv2.FILLED)
+    block[40, 60:360:20] = block[40, 61:360:20] = 255
+    sheet = Canvas(str(path), pagesize=landscape(A4))
+    sheet.setLineWidth(1)
+    sheet.rect(30, 30, 780, 530)  # the frame, and a title block
+    for x in (500, 600, 700):
+        sheet.rect(x, 30, 810 - x, 60)
+    for name, picture, x in (("ring", ring, 150), ("block", block, 450)):
+        file = path.with_name(f"{name}.png")
+        cv2.imwrite(str(file), picture)
+        sheet.drawImage(str(file), x, 250, picture.shape[1] / 2.5, picture.shape[0] / 2.5)
+    sheet.setLineWidth(0.5)
+    sheet.line(100, 450, 210, 310)
+    sheet.line(100, 200, 210, 310)
+    sheet.save()
+    with open_drawing(path) as drawing:
+        return drawing.page(0)
+
+
+def test_of_a_shaded_view_the_edges_are_seen_and_no_line_that_is_drawn_over_it(tmp_path: Path) -> None:
+    ring, block = isolate(shaded(tmp_path / "shaded.pdf"))
+    side = ring.silhouette.shape[0]
+    assert ring.silhouette.shape[1] == pytest.approx(side, abs=2)
+    assert np.count_nonzero(ring.silhouette) == pytest.approx(np.pi / 4 * side**2, rel=0.02), "without leaders"
+    across = ring.lines[side // 2]
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], across, [0]]).astype(int)) > 0) / side
+    assert edges == pytest.approx([0, 1 / 8, 7 / 24, 17 / 24, 7 / 8, 1], abs=0.03), "rims, drawn circle, hole"
+    assert proportions([block]) == [pytest.approx(320 / 120, rel=0.05)]
+    assert np.count_nonzero(block.silhouette) > 0.97 * block.silhouette.size, "closed in spite of its gaps"
+
+
+def test_what_is_drawn_solid_has_no_lines_in_it() -> None:
+    image = np.full((400, 400), 255, np.uint8)
+    cv2.circle(image, (200, 200), 150, 0, cv2.FILLED)
+    cv2.circle(image, (200, 200), 60, 255, cv2.FILLED)
+    cv2.rectangle(image, (190, 180), (210, 220), 0, 2)
+    (view,) = isolate(image)
+    assert np.count_nonzero(view.silhouette) == pytest.approx(np.pi * 150**2, rel=0.02)
+    y, x = np.nonzero(view.lines)
+    assert (x.min(), x.max()) == pytest.approx((139, 161), abs=3) and (y.min(), y.max()) == pytest.approx(
+        (129, 171), abs=3
+    )
+
+
 def test_a_scan_in_a_pdf_says_nothing_of_its_lines(tmp_path: Path) -> None:
     picture = np.full((600, 800), 255, np.uint8)
     cv2.rectangle(picture, (200, 200), (500, 400), 0, 4)
@@ -75,7 +128,7 @@ def test_a_table_is_no_view(tmp_path: Path) -> None:
     assert proportions(isolate(pdf(tmp_path / "c.pdf", light=1.0, table=True))) == pytest.approx([105 / 80], abs=0.4)
 
 
-def scanned(*, table: bool = False, holes: bool = False) -> np.ndarray:
+def scanned(*, table: bool = False, holes: bool = False, rule: int = 6) -> np.ndarray:
     """An A4 sheet with frame and title block, at 200 dpi; a plate on it, and a table of three cells."""
     image = np.full((1654, 2339), 255, np.uint8)
     cv2.rectangle(image, (60, 60), (2280, 1590), 0, 5)
@@ -89,13 +142,14 @@ def scanned(*, table: bool = False, holes: bool = False) -> np.ndarray:
                 cv2.circle(image, (x, y), 15, 0, 3)
     if table:
         for i in range(3):
-            cv2.rectangle(image, (1300 + 200 * i, 400), (1500 + 200 * i, 460), 0, 6)
+            cv2.rectangle(image, (1300 + 200 * i, 400), (1500 + 200 * i, 460), 0, rule)
             cv2.putText(image, "0.02 A", (1330 + 200 * i, 445), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 0, 3)
     return image
 
 
 def test_written_cells_of_a_scan_are_no_view_and_a_plate_full_of_holes_is_one() -> None:
     assert proportions(isolate(scanned(table=True))) == [pytest.approx(1.5, abs=0.05)]
+    assert proportions(isolate(scanned(table=True, rule=16))) == [pytest.approx(1.5, abs=0.05)], "its rules are heavy"
     assert proportions(isolate(scanned(holes=True))) == [pytest.approx(1.5, abs=0.05)]
 
 

@@ -82,7 +82,7 @@ def turn_page(page: Page, quarter_turns: int) -> tuple[Page, Affine]:
     }[quarter_turns % 4]
     image = np.ascontiguousarray(np.rot90(page.image, quarter_turns))
     affine = np.array(matrix, float)
-    return replace(page, image=image, lines=move_lines(page.lines, affine), outlines=None), affine
+    return replace(page, image=image, lines=move_lines(page.lines, affine), outlines=None, shaded=None), affine
 
 
 def move_lines(lines: tuple[TextLine, ...], matrix: Affine) -> tuple[TextLine, ...]:
@@ -196,4 +196,4 @@ def _rotate(page: Page, degrees: float) -> tuple[Page, Affine]:
     image: Any = cv2.warpAffine(
         page.image, affine, (new_w, new_h), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=paper
     )
-    return replace(page, image=image, lines=move_lines(page.lines, affine), outlines=None), affine
+    return replace(page, image=image, lines=move_lines(page.lines, affine), outlines=None, shaded=None), affine

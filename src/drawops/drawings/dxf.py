@@ -116,7 +116,7 @@ class DxfSource:
         player.replay(canvas)
         pieces = [_in_pixels(piece, to_pixels, scale) for piece in pipeline.pieces]
         lines = tuple(mark_partial(to_lines(pieces, canvas.image), canvas.image))
-        return Page(index, canvas.image, self._dpi, lines, canvas.outlines(), self._name)
+        return Page(index, canvas.image, self._dpi, lines, canvas.outlines(), name=self._name)
 
     def close(self) -> None:
         del self._document, self._layouts

@@ -49,7 +49,8 @@ class Page:
     """One page as pixels, with the text the file itself knows (empty for scans).
 
     `outlines` (H, W) bool marks what may be an outline of the part, where the file calls the rest otherwise: dimensions,
-    leaders, texts, hatching, centre lines, or draws it lighter. `name` is the file's, for messages.
+    leaders, texts, hatching, centre lines, or draws it lighter; `shaded`, bool too, what of it stands in pictures, as shaded
+    views do. `name` is the file's, for messages.
     """
 
     index: int
@@ -57,6 +58,7 @@ class Page:
     dpi: float
     lines: tuple[TextLine, ...] = field(default=())
     outlines: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
+    shaded: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
     name: str = "image"
 
     @property

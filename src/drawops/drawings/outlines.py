@@ -26,7 +26,7 @@ def weight_of_outlines(weights: Sequence[float], lengths: Sequence[float]) -> fl
     if not len(weights):
         return 0.0
     order = np.argsort(weights)
-    heavy, share = np.maximum(np.array(weights)[order], 1e-3), np.cumsum(np.array(lengths)[order])
+    heavy, share = np.maximum(np.array(weights)[order], 1e-3), np.cumsum(np.array(lengths, float)[order])
     share /= max(share[-1], 1e-9)
     gaps = np.where((share[:-1] >= _SHARE) & (share[:-1] <= 1 - _SHARE), heavy[1:] / heavy[:-1], 1.0)
     if not len(gaps) or gaps.max() < _SPLIT:

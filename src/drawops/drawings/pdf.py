@@ -64,7 +64,8 @@ class PdfSource:
             bitmap.close()
             to_pixels = _page_to_pixels(page, image.shape[1], image.shape[0])
             lines = tuple(_text_lines(page, image, to_pixels))
-            return Page(index, image, self._dpi, lines, outlines(page, to_pixels, image.shape[:2]), self._name)
+            told, shaded = outlines(page, to_pixels, image.shape[:2])
+            return Page(index, image, self._dpi, lines, told, shaded, self._name)
         except pdfium.PdfiumError as exc:
             raise InputRefused(self._name, f"page {index} can't be drawn: {exc}; export it again") from exc
         finally:

@@ -13,12 +13,15 @@ import cv2
 import numpy as np
 import pypdfium2.raw as raw
 from numpy.typing import NDArray
+from pypdfium2 import PdfBitmap
 
 from drawops.drawings.outlines import LETTER, telling, weight_of_outlines
 
 _MAX_SEGMENTS = 100_000  # a page of more is a map or a rendering; a second of reading
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 _DEPTH = 4  # of forms within forms
 _SCAN = 0.5  # of the page: a picture larger than that is a scan, and its lines are pixels
+_PAPER = 245  # the darkest ground of a shaded view
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
 _CURVE = np.linspace(0, 1, 9)[1:, None]
 _BERNSTEIN = np.concatenate(
@@ -27,6 +30,8 @@ _BERNSTEIN = np.concatenate(
 
 Affine = NDArray[np.floating]
 """(2, 3)"""
+
+Mask = NDArray[np.bool_]
 
 
 class _Path:
@@ -39,30 +44,45 @@ class _Path:
         self.length = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in lines)
 
 
-def outlines(page: Any, to_pixels: Affine, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
-    """(H, W) bool: what may be outlines on a page of PDFium; None where the page doesn't tell, as a scan does not.
+def outlines(page: Any, to_pixels: Affine, shape: tuple[int, int]) -> tuple[Mask | None, Mask | None]:
+    """What may be outlines on a page of PDFium, and what of it is shown by pictures (shaded views), both (H, W) bool; None
+    where the page doesn't tell, as a scan does not, or has no such pictures.
 
     Args:
         to_pixels: from points of the page to pixels. shape: height and width in pixels.
     """
     paths: list[_Path] = []
-    pictures: list[NDArray[np.int32]] = []
+    pictures: list[tuple[Any, NDArray[np.floating], Affine]] = []
+    seen: list[NDArray[np.int32]] = []
     segments = 0
     for item, affine in _objects(page, to_pixels):
         kind = raw.FPDFPageObj_GetType(item)
         if kind == raw.FPDF_PAGEOBJ_PATH:
             segments += max(raw.FPDFPath_CountSegments(item), 0)
             if segments > _MAX_SEGMENTS:
-                return None
+                return None, None
             if path := _path(item, affine):
                 paths.append(path)
         elif kind in (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_SHADING):  # shaded views are pictures
             corners = _bounds(item, affine)
             if abs(cv2.contourArea(corners.astype(np.float32))) > _SCAN * shape[0] * shape[1]:
-                return None
-            pictures.append(_fixed(corners))
+                return None, None
+            pictures.append((item, corners, _joined(affine, _matrix(item))))
+    shaded = np.zeros(shape, np.uint8)
+    for item, corners, full in pictures:
+        ink = _picture_ink(page, item)
+        if ink is None:
+            seen.append(_fixed(corners))
+        else:
+            _lay(ink, full, shaded)
     strokes = [p for p in paths if not p.filled and p.dashes < 4 and telling(np.max(p.sizes, axis=0), shape)]
-    threshold = weight_of_outlines([p.weight for p in strokes], [p.length for p in strokes])
+    weights, lengths = [p.weight for p in strokes], [p.length for p in strokes]
+    if shaded.any():  # their outlines are black lines of a pixel
+        weights, lengths = (
+            [*weights, 1.0],
+            [*lengths, cv2.countNonZero(cv2.morphologyEx(shaded, cv2.MORPH_GRADIENT, _CROSS))],
+        )
+    threshold = weight_of_outlines(weights, lengths)
     letter = LETTER * max(shape)
     mask = np.zeros(shape, np.uint8)
     left_out = False
@@ -76,11 +96,10 @@ def outlines(page: Any, to_pixels: Affine, shape: tuple[int, int]) -> NDArray[np
             )
         else:
             left_out = True
-    if not left_out or not mask.any():
-        return None
-    for corners_fixed in pictures:
-        cv2.fillPoly(mask, [corners_fixed], 255, cv2.LINE_8, _SHIFT)
-    return mask > 0
+    cv2.fillPoly(mask, seen, 255, cv2.LINE_8, _SHIFT)
+    if shaded.any():
+        return (mask | shaded) > 0, shaded > 0
+    return (mask > 0, None) if left_out and mask.any() else (None, None)
 
 
 def _objects(holder: Any, affine: Affine, depth: int = 0) -> Iterator[tuple[Any, Affine]]:
@@ -95,6 +114,37 @@ def _objects(holder: Any, affine: Affine, depth: int = 0) -> Iterator[tuple[Any,
             yield item, affine
         elif depth < _DEPTH:
             yield from _objects(item, _joined(affine, _matrix(item)), depth + 1)
+
+
+def _picture_ink(page: Any, item: Any) -> NDArray[np.uint8] | None:
+    """(h, w) 0 or 255: what a picture shows on white ground, which lines drawn over it are no part of; None for one that is
+    seen in part or is no picture in pixels."""
+    if raw.FPDFPageObj_GetType(item) != raw.FPDF_PAGEOBJ_IMAGE or raw.FPDFPageObj_HasTransparency(item):
+        return None
+    about = raw.FPDF_IMAGEOBJ_METADATA()
+    if not raw.FPDFImageObj_GetImageMetadata(item, page, about) or about.bits_per_pixel < 8:  # a stencil
+        return None
+    handle = raw.FPDFImageObj_GetBitmap(item)
+    if not handle:
+        return None
+    pixels = PdfBitmap.from_raw(handle).to_numpy()  # freed with the object
+    colours = pixels.reshape(*pixels.shape[:2], -1)[:, :, :3]
+    return (colours.min(axis=2) < _PAPER).astype(np.uint8) * 255
+
+
+def _lay(ink: NDArray[np.uint8], affine: Affine, mask: NDArray[np.uint8]) -> None:
+    """Add a picture, which `affine` takes from the unit square (y up) to pixels, to the mask."""
+    height, width = ink.shape
+    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) @ affine[:, :2].T + affine[:, 2]
+    low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
+    high = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, mask.shape[::-1])
+    if (high <= low).any():
+        return
+    from_pixels = _joined(affine, np.array([[1 / width, 0, 0], [0, -1 / height, 1]]))
+    from_pixels[:, 2] -= low
+    window = cv2.warpAffine(ink, from_pixels, tuple(int(n) for n in high - low), flags=cv2.INTER_LINEAR)
+    seen = cv2.dilate((window > 0).astype(np.uint8) * 255, np.ones((3, 3), np.uint8))  # PDFium may lay it a pixel aside
+    mask[low[1] : high[1], low[0] : high[0]] |= seen
 
 
 def _matrix(item: Any) -> Affine:

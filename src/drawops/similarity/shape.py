@@ -30,6 +30,8 @@ _INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below 
 _SHARP = 60  # step of darkness within two pixels of a line's rim; grain makes up to 40, drawings 160 and more
 _PALE = 15  # the palest frame
 _FAINT = 30  # a fold
+_LINE = 9 / 256  # of a view's longer side: no line is wider
+_GAP = 9  # pixels between the ends of a line
 _BOX = 7  # pixels over which the weight of a line is measured; no outline is wider at the working size
 
 
@@ -69,28 +71,30 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     frame = _drawing_area(ink)
     if frame is None and max(ink.shape) > _PICTURE_SIDE:
         frame = _drawing_area(_binary(darkness > _PALE))
-    sheet = ink if frame is None else ink & frame
+    within = np.full_like(ink, 255) if frame is None else frame
     if frame is None and max(ink.shape) > _PICTURE_SIDE:
-        sheet = _without_edge(ink)
+        within = _without_edge(within)
+    sheet = ink & within
     writing, masked = np.zeros_like(ink), np.zeros_like(ink)
     for line in text:
         corners = np.round(np.multiply(line.quad, scale)).astype(np.int32)
         cv2.fillPoly(writing, [corners], 255)
         cv2.polylines(masked, [corners], True, 255, 1 + round(_MASK * float(np.hypot(*(corners[0] - corners[3])))))
-    all_drawn, sheet = sheet, sheet & ~writing
+    sheet &= ~writing
     if not sheet.any():
         return []
     outlines, told = _heavy_lines(darkness, sheet), False
+    one_weight = outlines is sheet
     if isinstance(page, Page) and page.outlines is not None:
-        said = cv2.resize(_binary(page.outlines), sheet.shape[::-1], interpolation=cv2.INTER_AREA)
-        hidden = (writing | masked) if frame is None else (writing | masked) & frame
-        # An outline that runs under a text, or its white mask, is whole.
-        drawn = (all_drawn | hidden) & _binary(said > 0)
+        hidden = (writing | masked) & within  # an outline that runs under a text, or its white mask, is whole
+        shaded = _told(page.shaded, ink.shape) & _binary(darkness > _PALE) & within  # a picture in a file has no noise
+        drawn: Mask = ((ink & within) | hidden) & _told(page.outlines, ink.shape) | shaded
         if cv2.countNonZero(drawn) > 0.02 * cv2.countNonZero(sheet):  # else a sheet of dimensions only
-            outlines, sheet, told = (drawn if outlines is sheet else (outlines | hidden) & drawn), drawn, True
-    if frame is None and outlines is sheet:  # a symbol, a sketch, a silhouette: all of it is shape
+            whole = one_weight or page.shaded is not None  # beside pictures heavy lines are no measure
+            outlines, sheet, told = (drawn if whole else (outlines | hidden) & drawn), drawn, True
+    if frame is None and one_weight:  # a symbol, a sketch, a silhouette: all of it is shape
         apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
-        views = _views(_fill(sheet), sheet, scale, gap=apart)
+        views = _views(_fill(sheet), sheet, darkness if told else None, scale, gap=apart)
         return _without_tables(views, sheet, writing, scale) if apart else views
     solid = _solid(outlines, told=told)
     everything = solid if outlines is sheet else _solid(sheet, told=told)
@@ -98,7 +102,7 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
         solid, outlines = everything, sheet
     if cv2.countNonZero(solid) < cv2.countNonZero(outlines) / 2:  # nothing closed: the drawn lines are the shape
         solid = outlines
-    views = _views(solid, outlines, scale, gap=max(sheet.shape) // 150)
+    views = _views(solid, outlines, darkness, scale, gap=max(sheet.shape) // 150)
     return _without_tables(views, ink, writing, scale)
 
 
@@ -115,6 +119,13 @@ def parse_box(text: str) -> Box | None:
     except (ValueError, OverflowError) as exc:
         raise InputRefused(f"box '{text}'", "write it as x0,y0,x1,y1 in pixels of the page") from exc
     return x0, y0, x1, y1
+
+
+def _told(mask: NDArray[np.bool_] | None, shape: tuple[int, ...]) -> Mask:
+    """A mask of the page at the working size."""
+    if mask is None:
+        return np.zeros(shape, np.uint8)
+    return _binary(cv2.resize(_binary(mask), shape[::-1], interpolation=cv2.INTER_AREA) > 0)
 
 
 def _grey(image: Image, name: str) -> NDArray[np.uint8]:
@@ -163,9 +174,8 @@ def _take_out_folds(darkness: NDArray[np.uint8]) -> None:
 
 def _is_drawn(darkness: NDArray[np.uint8], ink: Mask) -> bool:
     """Whether ink ends sharply, as lines and silhouettes do; shadows on a photo fade."""
-    block = np.ones((3, 3), np.uint8)
-    rim = ink & ~cv2.erode(ink, block)
-    steps = cv2.morphologyEx(darkness, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8))[rim > 0]
+    rim = ink & ~cv2.erode(ink, _block(3))
+    steps = cv2.morphologyEx(darkness, cv2.MORPH_GRADIENT, _block(5))[rim > 0]
     return bool(len(steps)) and float(np.quantile(steps, 0.9)) >= _SHARP
 
 
@@ -174,7 +184,7 @@ def _drawing_area(ink: Mask) -> Mask | None:
 
     The paper inside a frame is one large white region, and its outer edge leaves out what is attached to the frame.
     """
-    tight = cv2.dilate(ink, np.ones((3, 3), np.uint8))  # a scanned frame has gaps
+    tight = cv2.dilate(ink, _block(3))  # a scanned frame has gaps
     count, labels, stats, _ = cv2.connectedComponentsWithStats(255 - tight, connectivity=4)
     page = ink.size
     outside = set(np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])))
@@ -227,8 +237,8 @@ def _heavy_lines(darkness: NDArray[np.uint8], sheet: Mask) -> Mask:
     counts. It is measured with a mean over a box, which a straight line of width w crosses with w / box.
     """
     weight = cv2.blur(darkness.astype(np.float32), (_BOX, _BOX)) * (_BOX / 255)
-    areas = cv2.morphologyEx(sheet, cv2.MORPH_OPEN, np.ones((_BOX, _BOX), np.uint8))  # shaded, filled
-    areas = cv2.dilate(areas, np.ones((_BOX, _BOX), np.uint8))
+    areas = cv2.morphologyEx(sheet, cv2.MORPH_OPEN, _block(_BOX))  # shaded, filled
+    areas = cv2.dilate(areas, _block(_BOX))
     lines = weight[(sheet > 0) & (areas == 0)]
     lines = lines[lines > 0.2]
     if len(lines) < 500:
@@ -257,6 +267,9 @@ def _solid(outlines: Mask, *, told: bool) -> Mask:
     """Closed outlines filled; what is thinner than a few pixels after that (leaders, centre lines) is gone. Where the file
     has `told` them from outlines, thin views stay."""
     filled = _fill(outlines)
+    if told:  # shaded views are pictures, whose outlines have gaps
+        closed = _fill(cv2.morphologyEx(outlines, cv2.MORPH_CLOSE, _block(_GAP)))
+        filled |= cv2.morphologyEx(closed & ~filled, cv2.MORPH_OPEN, _block(_GAP + 1))  # slots stay
     radius = 2 if told else max(2, round(max(outlines.shape) / 400))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.morphologyEx(filled, cv2.MORPH_OPEN, disc)
@@ -268,7 +281,9 @@ def _fill(ink: Mask) -> Mask:
     return _binary(padded[1:-1, 1:-1] != 128)
 
 
-def _views(solid: Mask, outlines: Mask, scale: float, *, gap: int | None) -> list[View]:
+def _views(
+    solid: Mask, outlines: Mask, darkness: NDArray[np.uint8] | None, scale: float, *, gap: int | None
+) -> list[View]:
     """The pieces of `solid`, those nearer to each other than `gap` together; all together with None."""
     found = []
     for left, top, shape in [(0, 0, solid)] if gap is None else _pieces(solid, gap):
@@ -276,16 +291,38 @@ def _views(solid: Mask, outlines: Mask, scale: float, *, gap: int | None) -> lis
         window = (slice(top, top + h), slice(left, left + w))
         x, y, width, height = cv2.boundingRect(shape)
         silhouette = shape[y : y + height, x : x + width]
-        lines = outlines[window][y : y + height, x : x + width] & silhouette
+        lines = (
+            _edges(outlines[window], None if darkness is None else darkness[window])[y : y + height, x : x + width]
+            & silhouette
+        )
         box = tuple(round(v / scale) for v in (left + x, top + y, left + x + width, top + y + height))
         found.append((cv2.countNonZero(silhouette), View(box, silhouette, lines)))  # type: ignore[arg-type]
     found.sort(key=lambda f: -f[0])
     return [view for area, view in found[:_MAX_VIEWS] if area >= 0.02 * found[0][0] and max(view.silhouette.shape) >= 8]
 
 
+def _edges(drawn: Mask, darkness: NDArray[np.uint8] | None) -> Mask:
+    """Drawn lines without what is drawn solid; of that, given the darkness, as of shaded views on a sheet, the rims, also of
+    holes, and the lines on it. Holes in the silhouette of a thing are its accidents."""
+    width = _LINE * max(drawn.shape)
+    solid = cv2.morphologyEx(drawn, cv2.MORPH_OPEN, _block(max(_BOX, round(width))))
+    shaded = cv2.dilate(solid, _block(_BOX)) & drawn
+    lines = drawn & ~shaded
+    if darkness is None:
+        return lines
+    if shaded.any():
+        darker = _binary(cv2.morphologyEx(darkness, cv2.MORPH_TOPHAT, _block(_BOX)) > _INK)
+        lines |= shaded & (~cv2.erode(drawn, _block(5)) | darker)
+    if width > _BOX:
+        return lines
+    side = max(2, round(width))
+    wide = cv2.morphologyEx(lines, cv2.MORPH_OPEN, _block(side))  # for so small a view
+    return (lines & ~cv2.dilate(wide, _block(3))) | cv2.erode(wide, _block(side - 1))
+
+
 def _pieces(solid: Mask, gap: int) -> Iterator[tuple[int, int, Mask]]:
     """Left, top and shape of each group of pieces nearer to each other than `gap`."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(solid, np.ones((max(3, gap),) * 2, np.uint8)))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(solid, _block(max(3, gap))))
     for label, (left, top, w, h, _) in enumerate(stats[1:].tolist(), start=1):
         window = (slice(top, top + h), slice(left, left + w))
         yield left, top, _without_specks(np.where(labels[window] == label, solid[window], np.uint8(0)))
@@ -315,14 +352,14 @@ def _without_tables(views: list[View], ink: Mask, writing: Mask, scale: float) -
 
 def _is_table(ink: Mask, written: Mask) -> bool:
     """Whether a rectangle consists of cells with writing in them: a table, a tolerance frame, a boxed note."""
-    rules = cv2.dilate(ink, np.ones((3, 3), np.uint8))
+    rules = cv2.dilate(ink, _block(3))
     rules[written > 0] = 0
     _, labels, stats, _ = cv2.connectedComponentsWithStats(255 - rules, connectivity=4)
     share = np.bincount(labels[written > 0], minlength=len(stats)) / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
     filled = stats[:, cv2.CC_STAT_AREA] / np.maximum(stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT], 1)
     lettered = (share > _WRITTEN) & (filled > 0.85)
     lettered[0] = False
-    return bool(stats[lettered, cv2.CC_STAT_AREA].sum() > 0.6 * ink.size)
+    return bool(stats[lettered, cv2.CC_STAT_AREA].sum() > 0.6 * stats[1:, cv2.CC_STAT_AREA].sum())  # rules may be heavy
 
 
 def _letters(lines: Mask, largest: int) -> Mask:
@@ -339,6 +376,10 @@ def _letters(lines: Mask, largest: int) -> Mask:
             continue
         boxes[y : y + h, x : x + w] = 255
     return boxes
+
+
+def _block(side: int) -> Mask:
+    return np.ones((side, side), np.uint8)
 
 
 def _binary(condition: NDArray[np.bool_]) -> Mask:
