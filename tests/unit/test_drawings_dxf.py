@@ -143,6 +143,20 @@ def test_a_page_in_paper_space_shows_the_model_through_its_viewport(tmp_path: Pa
     assert ink_box(page, line.quad) == pytest.approx((*line.quad[0], *line.quad[2]), abs=2)
 
 
+def test_white_text_of_a_dark_screen_is_black_on_paper(tmp_path: Path) -> None:
+    document = new_drawing()
+    document.layers.add("dim", color=7).rgb = (255, 255, 255)
+    space = document.modelspace()
+    space.add_line((0, 0), (100, 0))
+    space.add_text("30.5 h6", height=5, dxfattribs={"layer": "dim"}).set_placement((10, 10))
+    space.add_mtext(r"%%c35\~H6", dxfattribs={"layer": "dim", "char_height": 5, "insert": (10, 30)})
+    page = page_of(document, tmp_path)
+    assert {line.text.replace("\u00a0", " ") for line in page.lines} == {"30.5 h6", "Ø35 H6"}
+    for line in page.lines:
+        (left, top), (right, bottom) = np.min(line.quad, axis=0).astype(int), np.max(line.quad, axis=0).astype(int)
+        assert page.image[top:bottom, left:right].min() < 60
+
+
 def test_a_path_without_points_draws_nothing() -> None:
     canvas = Canvas(20, 10, 200.0)
     canvas.draw_path(BkPath2d(None), BackendProperties(color="#000000", lineweight=0.25))

@@ -7,6 +7,7 @@ in pixels; a drawing at a scale that no sheet could have (a plan in metres, an u
 import math
 import re
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,10 @@ class HarvestingPipeline(RenderPipeline2d):
     def draw_text(
         self, text: str, transform: Matrix44, properties: Properties, cap_height: float, dxftype: str = "TEXT"
     ) -> None:
+        text = text.replace(r"\~", "\u00a0")  # a blank of MTEXT that ezdxf leaves
+        if _shade(properties.color) >= _WHITE:  # written on a dark screen; only areas are masks
+            properties = copy(properties)
+            properties.color = "#000000"
         super().draw_text(text, transform, properties, cap_height, dxftype)
         piece = self._piece(text, transform, properties, cap_height)
         if piece:
@@ -290,7 +295,7 @@ class Canvas(Backend):
     def _fill(self, polygons: list[np.ndarray], properties: BackendProperties) -> None:
         shade = _shade(properties.color)
         # White fills are masks under text; other light ones are dimmed so that yellow letters can be read.
-        shade = 255 if shade >= 250 else min(shade, 110)
+        shade = 255 if shade >= _WHITE else min(shade, 110)
         areas = [_fixed(p) for p in polygons if len(p) > 2]
         cv2.fillPoly(self.image, areas, (shade,) * 3, cv2.LINE_AA, _SHIFT)
         if properties.layer == _ANNOTATION:
@@ -299,6 +304,7 @@ class Canvas(Backend):
             cv2.fillPoly(self._mask(math.inf), areas, 255, cv2.LINE_8, _SHIFT)
 
 
+_WHITE = 250  # grey level
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
 
 
