@@ -99,7 +99,7 @@ class Detector:
         for p in sheet:
             w = p.window
             canvas[p.y : p.y + w.height, p.x : p.x + w.width] = picture[w.top : w.bottom, w.left : w.right]
-        return probability_map(self._engine(network_input(canvas))[0])
+        return self._engine.run(network_input(canvas), probability_map)
 
 
 def _scaled(image: Image, scale: float) -> Image:
@@ -173,7 +173,7 @@ def _within(letters: NDArray[np.int32], box: Box) -> NDArray[np.bool_]:
 
 def network_input(picture: Image) -> NDArray[np.float32]:
     """(1, 3, H, W) float32 BGR in [-1, 1] of an (H, W, 3) RGB picture whose sides are multiples of 32."""
-    return np.ascontiguousarray((picture[:, :, ::-1].astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
+    return np.asarray(cv2.dnn.blobFromImage(picture, 1 / 127.5, mean=(127.5,) * 3, swapRB=True), np.float32)
 
 
 def boxes_of(

@@ -56,7 +56,11 @@ class Engine:
         self._run = openers[backend](model, threads, self.at_once)
 
     def __call__(self, x: NDArray[np.float32]) -> list[NDArray[Any]]:
-        return self._run(x)
+        return self.run(x, lambda *outputs: [np.array(value) for value in outputs])
+
+    def run(self, x: NDArray[np.float32], use: Callable[..., Result]) -> Result:
+        """What `use(*outputs)` makes of the output arrays, which are the runtime's own: they hold until `use` returns."""
+        return self._run(x, use)
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """`work(item)`, which runs this engine, for every item: several at once, results in order."""
@@ -92,7 +96,7 @@ def _open_onnxruntime(model: Path | bytes, threads: int, at_once: int) -> Any:
     source = str(model) if isinstance(model, Path) else model
     session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return lambda x: session.run(None, {name: x})
+    return lambda x, use: use(*session.run(None, {name: x}))
 
 
 def has_bfloat16() -> bool:
@@ -122,16 +126,16 @@ def _open_openvino(model: Path | bytes, threads: int, at_once: int, *, precision
     # A request answers one caller at a time, and keeps buffers of its own: as many as ever ran at once, not one a thread.
     idle: list[Any] = []
 
-    def run(x: NDArray[np.float32]) -> list[NDArray[Any]]:
+    def run(x: NDArray[np.float32], use: Callable[..., Result]) -> Result:
         try:
             request = idle.pop()
         except IndexError:
             request = compiled.create_infer_request()
         try:
             with nullcontext() if _OPENVINO_RAN.is_set() else _ALONE:
-                outputs = [np.array(value) for value in request.infer([x]).values()]  # its own buffers are used again
+                outputs = request.infer([x], share_outputs=True)
                 _OPENVINO_RAN.set()
-            return outputs
+            return use(*outputs.values())
         finally:
             idle.append(request)
 

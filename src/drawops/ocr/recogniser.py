@@ -105,8 +105,9 @@ def ctc_greedy(probabilities: NDArray[np.floating[Any]], charset: Sequence[str])
 def _greedy_of_logits(logits: NDArray[np.float32], charset: Sequence[str]) -> tuple[str, float]:
     """The same of logits (T, C): the softmax is taken where a character begins, most frames are blank."""
     frames, text = _best_path(logits, charset)
-    best = logits[frames]
-    return text, float((1 / np.exp(best - best.max(axis=1, keepdims=True)).sum(axis=1)).mean()) if text else 0.0
+    # One after the other: together they are too large for memory that is at hand.
+    scores = [1 / float(np.exp(logits[t] - logits[t].max()).sum()) for t in frames]
+    return text, sum(scores) / len(scores) if text else 0.0
 
 
 def _best_path(scores: NDArray[np.floating[Any]], charset: Sequence[str]) -> tuple[NDArray[np.intp], str]:
@@ -149,8 +150,11 @@ class Recogniser:
         readings = [Reading("", 0.0)] * len(images)
 
         def read(members: list[int]) -> None:
-            for index, line in zip(members, engine(batch_of(images, members))[0], strict=True):
-                readings[index] = Reading(*_greedy_of_logits(line, self.charset))
+            def decode(logits: NDArray[np.float32]) -> None:
+                for index, line in zip(members, logits, strict=True):
+                    readings[index] = Reading(*_greedy_of_logits(line, self.charset))
+
+            engine.run(batch_of(images, members), decode)
 
         for _ in engine.each(read, batches(images)):
             pass
