@@ -100,6 +100,11 @@ def test_a_short_upright_text_is_turned_though_it_reads_longer_as_it_lies():
     assert (line.text, round(line.angle)) == ("50", 90)
 
 
+def test_an_angle_at_the_side_of_its_arc_is_read(reader):
+    lines = read(reader, sheet(("55°", 200, 200, -90), ("28.5", 500, 200, 0), ("120.75", 500, 400, 0)))
+    assert {text: round(line.angle, -1) for text, line in lines.items()} == {"55°": -90, "28.5": 0, "120.75": 0}
+
+
 def test_a_large_chinese_title_is_not_drawn_in_to_one_of_its_strokes(reader):
     titles = sheet(("压盖", 250, 200, 0), ("拨叉", 600, 200, 0), letter=56, font="chinese")
     assert set(read(reader, titles)) == {"压盖", "拨叉"}

@@ -189,6 +189,9 @@ def _inner_row(parts: Parts, left: float, top: float, right: float, bottom: floa
     if tall > 0.5 * height:
         return None
     up, down = parts.top[tallest], parts.bottom[tallest]
+    larger = inside & (parts.heights < 1.3 * parts.widths) & (parts.widths < 3 * parts.heights) & (parts.widths > tall)
+    if np.count_nonzero(larger & ~encloses(parts, like)) > 1:
+        return None  # characters that lie on their side, with a degree sign or a dot that stands
     overlap = np.minimum(parts.bottom, down) - np.maximum(parts.top, up)
     row = inside & ~encloses(parts, like) & (overlap > 0.5 * np.minimum(parts.heights, tall))
     row &= (parts.heights < 1.3 * tall) & (np.maximum(parts.widths, parts.heights) >= 2)

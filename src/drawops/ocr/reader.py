@@ -101,20 +101,22 @@ class Reader:
         A drawing is read from the bottom or from the right, so the convention decides and not confidence alone:
         a reader is sure of 09 where ⌀60 stands on its head.
         """
+        found, readings = list(found), list(readings)
+        boxes = [line.box for line in found]
         lying = {i for i, line in enumerate(found) if _lies_on_its_side(line, readings[i].text)}
         doubtful = [i for i, line in enumerate(found) if line.ink and (i in lying or _is_doubtful(line, readings[i]))]
-        turned = []
-        for i in doubtful:
-            box = found[i].box
-            turned.append(fit(image, box.turned(180.0) if box.length > SQUARE * box.height else _across(box)))
-        found, readings = list(found), list(readings)
-        for i, other, reading in zip(doubtful, turned, self.recogniser.read([t.crop for t in turned]), strict=True):
-            shorter = len(reading.text.strip()) < len(readings[i].text.strip())
-            least = max(MIN_SCORE, readings[i].score) if shorter else MIN_SCORE
-            stands = i in lying and not _lies_on_its_side(other, reading.text) and reading.score > least
-            better = (1 - reading.score) * OVERWHELMING < 1 - readings[i].score and not shorter
-            if stands or better:
-                found[i], readings[i] = other, reading
+        turned: set[int] = set()
+        for way in (_other_way, _downwards):
+            tried = [fit(image, way(boxes[i])) for i in doubtful]
+            for i, other, reading in zip(doubtful, tried, self.recogniser.read([t.crop for t in tried]), strict=True):
+                shorter = len(reading.text.strip()) < len(readings[i].text.strip())
+                least = max(MIN_SCORE, readings[i].score) if shorter or i in turned else MIN_SCORE
+                stands = i in lying and not _lies_on_its_side(other, reading.text) and reading.score > least
+                better = (1 - reading.score) * OVERWHELMING < 1 - readings[i].score and not shorter
+                if stands or better:
+                    found[i], readings[i] = other, reading
+                    turned.add(i)
+            doubtful = [i for i in doubtful if i in lying and readings[i].score < SURE]
         return found, readings
 
 
@@ -177,6 +179,16 @@ def _by_convention(box: Box) -> Box:
                 return box.turned(turn)
         return box
     return box.turned(180.0) if wrap(box.angle) <= -75.0 else box
+
+
+def _other_way(box: Box) -> Box:
+    """The box read the other way round; a short one along its other side."""
+    return box.turned(180.0) if box.length > SQUARE * box.height else _across(box)
+
+
+def _downwards(box: Box) -> Box:
+    """The box read along its other side, against the convention."""
+    return _across(box).turned(180.0)
 
 
 def _across(box: Box) -> Box:
