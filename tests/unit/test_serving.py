@@ -1,5 +1,6 @@
 """The server: what it answers, how it refuses, and how it changes its model version."""
 
+import base64
 import io
 import json
 import shutil
@@ -17,6 +18,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from drawops.drawings.stand_ins import symbol_font
 from drawops.errors import ForbiddenTransition, Unavailable
 from drawops.ocr.model_files import base_recogniser
 from drawops.registry import ModelRegistry, Records
@@ -137,7 +139,9 @@ def test_health_model_and_page_answer(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
     model = client.get("/v1/model").json()
     assert model["label"] == "v1.0" and model["version"]["status"] == "Deployed"
-    assert "把图纸拖到这里" in client.get("/").text
+    page = client.get("/").text
+    assert "把图纸拖到这里" in page
+    assert base64.b64encode(symbol_font()).decode() in page  # ⌖ ⌴ ⏥ show on every computer
     assert "/v1/similar" in client.get("/openapi.json").json()["paths"]
 
 

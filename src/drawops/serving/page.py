@@ -1,5 +1,6 @@
 """The page at `/`, and how the pages that the server makes are filled in."""
 
+import base64
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -8,10 +9,14 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from drawops.drawings.stand_ins import symbol_font
+
 
 @cache
 def page_html() -> str:
-    return Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    """With the font for ⌖ ⌴ ⏥ … in it: hardly a computer has one."""
+    page = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    return page.replace("SYMBOL_FONT", base64.b64encode(symbol_font()).decode("ascii"))
 
 
 def language_of(request: Request, chosen: str = "") -> Literal["en", "zh"]:
