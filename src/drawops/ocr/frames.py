@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from drawops.ocr.recogniser import Reading
 
 _TOLERANCE = re.compile(r"\d?[.,]\d|[⏤⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰]")
 _LONGEST_TEXT = 20
+_LARGEST = 3.0  # of the usual height of lines: what is higher is no text but part of the drawing
 _REACH = 12.0  # of the text's height, to either side
 _HIGH = 1.1, 3.2  # a frame's height by that of its text
 _WHOLE = 0.9  # share of a rule that is inked
@@ -35,9 +37,10 @@ def read_frames(
     The network finds the cells of a frame one by one, and misses the one with the characteristic more than the others.
     """
     frames: list[Fitted] = []
+    usual = float(np.median([line.box.height for line in found])) if found else 0.0
     for line, reading in zip(found, readings, strict=True):
         text = normalise(reading.text)
-        if line.ink and len(text) <= _LONGEST_TEXT and _TOLERANCE.search(text):
+        if line.ink and line.ink[1] < _LARGEST * usual and len(text) <= _LONGEST_TEXT and _TOLERANCE.search(text):
             frame = frame_around(image, line)
             if frame and all(overlap(frame.box, other.box) < 0.5 * frame.box.area for other in frames):
                 frames.append(frame)
@@ -59,6 +62,8 @@ def frame_around(image: Image, line: Fitted) -> Fitted | None:
     """The text of the row of two or more ruled cells that a line stands in, without the rules; None where there is none."""
     assert line.ink
     tall = line.ink[1]
+    if not _between_rules(image, line.box, tall):
+        return None
     around = Box(
         line.box.x, line.box.y, line.box.length + 2 * _REACH * tall, 2 * _HIGH[1] * tall, line.box.angle, line.box.score
     )
@@ -88,6 +93,22 @@ def frame_around(image: Image, line: Fitted) -> Fitted | None:
     return Fitted(box, np.ascontiguousarray(clean[y0:y1, x0:x1]), (x1 - x0 - 2 * margin, y1 - y0 - 2 * margin), True)
 
 
+def _between_rules(image: Image, box: Box, tall: float) -> bool:
+    """May rules run above and below a text? Only its own columns are looked at: most lines have none, and what a frame may
+    reach over is ten times as large."""
+    _, parts = ink_parts(crop_line(image, replace(box, height=2 * _HIGH[1] * tall).quad()))
+    ink = cv2.dilate((parts.labels > 0).view(np.uint8), np.ones((3, 1), np.uint8))
+    above, below = _ruled(ink, tall)
+    return bool(len(above) and len(below))
+
+
+def _ruled(level: NDArray[np.uint8], tall: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows above, and those below, a text in the middle of a window (H, W) of 0 and 1 that are inked throughout."""
+    height = len(level)
+    ruled = np.flatnonzero(level.mean(axis=1) > _WHOLE)
+    return ruled[ruled < height / 2 - 0.3 * tall], ruled[ruled > height / 2 + 0.3 * tall]
+
+
 def _rules_around(
     ink: NDArray[np.uint8], tall: float, length: float
 ) -> tuple[int, int, int, int, NDArray[np.intp]] | None:
@@ -97,8 +118,7 @@ def _rules_around(
     level = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, max(3, round(2 * tall))), np.uint8))
     level = cv2.dilate(level, np.ones((3, 1), np.uint8))  # a scan is never quite level
     own = slice(round(width / 2 - length / 2), max(round(width / 2 + length / 2), round(width / 2 - length / 2) + 1))
-    ruled = np.flatnonzero(level[:, own].mean(axis=1) > _WHOLE)
-    above, below = ruled[ruled < height / 2 - 0.3 * tall], ruled[ruled > height / 2 + 0.3 * tall]
+    above, below = _ruled(level[:, own], tall)
     if not len(above) or not len(below):
         return None
     top, bottom = int(above.max()), int(below.min())
