@@ -10,6 +10,7 @@ from PIL import ImageDraw
 from drawops.drawings.model import Page, TextLine
 from drawops.ocr import open_reader
 from drawops.ocr.boxes import Box, box_of_quad, overlap
+from drawops.ocr.drawing_model import write_drawing_model
 from drawops.ocr.files import read_upright
 from drawops.ocr.fitting import fit
 from drawops.ocr.reader import Reader, _tidy
@@ -21,7 +22,8 @@ from tests.pictures import text_picture
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory) -> Reader:
-    return open_reader(None, Settings(home=tmp_path_factory.mktemp("home"), threads=1))
+    home = tmp_path_factory.mktemp("home")
+    return open_reader(write_drawing_model(home / "model"), Settings(home=home, threads=1))
 
 
 def sheet(
