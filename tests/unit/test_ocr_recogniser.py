@@ -5,6 +5,7 @@ import pytest
 
 from drawops.errors import InputRefused, NotFound, SettingsError
 from drawops.ocr import Reading, Recogniser, base_recogniser, ctc_greedy, preprocess
+from drawops.ocr.recogniser import batches
 from tests.pictures import text_picture
 
 
@@ -47,6 +48,14 @@ def test_readings_equal_those_of_rapidocr_at_its_padding(base, monkeypatch):
         other = engine(np.ascontiguousarray(picture[:, :, ::-1]), use_det=False, use_cls=False)
         assert base.read([picture])[0].text == other.txts[0]
         assert base.read([picture])[0].score == pytest.approx(other.scores[0], abs=0.02)
+
+
+def test_batches_come_in_few_shapes_and_hold_every_line_once():
+    lines = [np.zeros((48, width, 3), np.uint8) for width in (60, 700, 110, 90, 80, 200, 70, 100, 120, 2000, 75)]
+    found = batches(lines)
+    assert sorted(i for batch in found for i in batch) == list(range(len(lines)))
+    assert [len(batch) for batch in found] == [1, 1, 1, 8]
+    assert [len(batch) for batch in batches([lines[0]] * 7)] == [4, 2, 1]
 
 
 def test_features_times_head_give_the_reading(base):

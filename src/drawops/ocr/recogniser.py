@@ -71,14 +71,17 @@ def stack(lines: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 
 def batches(images: Sequence[Image], *, pixels: int = BATCH_PIXELS) -> list[list[int]]:
-    """Indices of the images of each batch: those of one padded width, at most `pixels` in all, the widest first."""
+    """Indices of the images of each batch: 1, 2, 4, 8, … of one padded width, at most `pixels` in all, the widest first.
+
+    The runtime prepares for each shape that it sees, which takes as long as two short lines do, and keeps that.
+    """
     widths = [padded_width(min(MAX_WIDTH, math.ceil(HEIGHT * i.shape[1] / max(1, i.shape[0])))) for i in images]
     order = sorted(range(len(images)), key=widths.__getitem__, reverse=True)
     found: list[list[int]] = []
     while order:
         width = widths[order[0]]
-        size = max(1, pixels // (HEIGHT * width))
-        found.append([i for i in order[:size] if widths[i] == width])
+        same = [i for i in order[: max(1, pixels // (HEIGHT * width))] if widths[i] == width]
+        found.append(same[: 1 << (len(same).bit_length() - 1)])
         order = order[len(found[-1]) :]
     return found
 
