@@ -6,6 +6,7 @@ and the position, then its length and a mark. Graph and position can't come apar
 
 import json
 import logging
+import math
 import os
 import struct
 import threading
@@ -18,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drawops.similarity.index import Vectors
 from drawops.similarity.large_pages import use_large_pages
 
 logger = logging.getLogger(__name__)
 
+_PEAK = 11.0  # times the root of the mean square: the largest number in a vector
 _MARK = b"drawops-hnsw-1\n"
 _TAIL = struct.Struct("<Q")
 _CHUNK = 1 << 24
@@ -44,8 +47,8 @@ class Sidecar:
     """HNSW over (seq -> vector), cosine distance, a byte a number.
 
     Bytes halve the memory of half precision, and the time of a search and of building among a million; they order near
-    neighbours wrongly, so what is found is compared anew, and more is asked for than wanted. A cosine is off by less
-    than 0.02.
+    neighbours wrongly, so what is found is compared anew, and more is asked for than wanted. A cosine is off by about
+    0.01. All vectors have length 1, so the inner product of their bytes does, which is read faster than the cosine.
     """
 
     def __init__(self, database: Path, dim: int, *, version: str, identity: str) -> None:
@@ -54,7 +57,9 @@ class Sidecar:
         self.dim = dim
         self.position = Position(0, 0)
         self.unsaved = 0  # changes since the file was written
-        self._names = {"version": version, "identity": identity, "dim": dim, "dtype": "i8"}
+        # Numbers of long vectors are small: bytes are spread over what occurs, what lies beyond is cut.
+        self._scale = 127 / min(1.0, _PEAK / math.sqrt(dim))
+        self._names = {"version": version, "identity": identity, "dim": dim, "dtype": f"i8 x {self._scale:.2f}"}
         self._graph: Any = None
 
     def of_version(self, version: str) -> Path:
@@ -95,11 +100,14 @@ class Sidecar:
     def _empty(self) -> Any:
         from usearch.index import Index
 
-        return Index(ndim=self.dim, metric="cos", dtype="i8", connectivity=16, expansion_add=96, expansion_search=96)
+        return Index(ndim=self.dim, metric="ip", dtype="i8", connectivity=16, expansion_add=128, expansion_search=88)
+
+    def _bytes(self, vectors: Vectors) -> NDArray[np.int8]:
+        return np.clip(np.rint(vectors * self._scale), -127, 127).astype(np.int8)
 
     def add(self, rows: Sequence[tuple[int, int, bytes]]) -> None:
         keys = np.array([row[0] for row in rows], np.uint64)
-        vectors = np.frombuffer(b"".join(row[2] for row in rows), np.float32).reshape(-1, self.dim)
+        vectors = self._bytes(np.frombuffer(b"".join(row[2] for row in rows), np.float32).reshape(-1, self.dim))
         # Threads that start on an empty graph don't see each other's nodes and leave some unreachable.
         alone = max(0, _GROUNDWORK - len(self._graph))
         for part, threads in ((slice(None, alone), 1), (slice(alone, None), 0)):
@@ -118,11 +126,12 @@ class Sidecar:
         """The `count` nearest keys of each query, together; and the best of the scores at which they end."""
         keys: set[int] = set()
         reach = 0.0
-        for query in queries:
+        for query in self._bytes(queries):
             matches = self._graph.search(query, count)
             keys.update(matches.keys.tolist())
             if len(matches.keys):
-                reach = max(reach, 1 - float(matches.distances[-1]) / 2)
+                product = 1 - float(matches.distances[-1])  # the distance is what is missing to 1
+                reach = max(reach, (1 + product / self._scale**2) / 2)
         return sorted(keys), reach
 
     def save(self) -> None:
