@@ -11,7 +11,7 @@ from drawops.similarity import Embedder, View
 from drawops.similarity.benchmark import benchmark, retrieval
 from drawops.similarity.descriptors import contour_spectrum, figure, global_numbers, polar_spectrum, upright
 from drawops.similarity.embedding import BLOCKS, PROJECTION_FILE
-from drawops.similarity.fit import discriminants
+from drawops.similarity.fit import discriminants, metric
 from drawops.similarity.generated import generated_views
 from drawops.similarity.labelled import class_of, labelled_files
 from drawops.similarity.parts import Parts
@@ -100,11 +100,28 @@ def test_discriminants_turn_away_from_what_varies_within_a_family() -> None:
     assert abs(axes[0, 0]) > 10 * abs(axes[1, 0])
 
 
+def test_the_metric_makes_less_of_what_varies_within_a_family() -> None:
+    rng = np.random.default_rng(1)
+    families = [f"f{i // 6}" for i in range(120)]
+    centres = rng.normal(size=(20, 8))
+    sizes = 6 * rng.normal(size=(120, 1)) * np.eye(8)[0]  # one direction, the same in all families
+    rows = [centre + size for centre, size in zip(np.repeat(centres, 6, axis=0), sizes, strict=True)]
+    drawings = [np.stack([row, -row]) / np.linalg.norm(row) for row in rows]  # views of two kinds
+    matrix = metric([d.astype(np.float32) for d in drawings[:60]], families[:60])
+    assert np.linalg.norm(matrix[0]) < 0.7 * np.linalg.norm(matrix[1:], axis=1).min()
+
+    def found(change: np.ndarray) -> float:
+        return retrieval(np.stack([d[0] @ change for d in drawings[60:]]), families[60:]).mean_ap
+
+    assert found(matrix) > found(np.eye(8)) + 5, "on families that it was not fitted on"
+
+
 def test_the_projection_is_small_and_fits_the_blocks() -> None:
     assert PROJECTION_FILE.stat().st_size < 1_000_000
     with np.load(PROJECTION_FILE) as stored:
         for name, length, kept, _ in BLOCKS:
             assert stored[f"{name}_mean"].shape == (length,) and stored[f"{name}_axes"].shape == (length, kept)
+        assert stored["metric"].shape == (Embedder.dim, Embedder.dim)
 
 
 def test_retrieval_scores_by_hand() -> None:

@@ -153,6 +153,15 @@ def test_written_cells_of_a_scan_are_no_view_and_a_plate_full_of_holes_is_one() 
     assert proportions(isolate(scanned(holes=True))) == [pytest.approx(1.5, abs=0.05)]
 
 
+def test_notes_that_a_scan_draws_as_heavily_as_outlines_are_no_view() -> None:
+    image = scanned()
+    for row, note in enumerate(("BOARD8", "690QDO", "AB468R")):
+        for column, letter in enumerate(note):
+            at = (300 + 36 * column, 1150 + 42 * row)
+            cv2.putText(image, letter, at, cv2.FONT_HERSHEY_SIMPLEX, 1.0, 0, 8)
+    assert proportions(isolate(image)) == [pytest.approx(1.5, abs=0.05)]
+
+
 @pytest.mark.parametrize("across", [True, False])
 def test_a_fold_through_the_sheet_does_not_cut_it_in_two(across: bool) -> None:
     image = scanned()

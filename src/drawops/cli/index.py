@@ -111,7 +111,7 @@ def search(
 def duplicates(
     min_score: Annotated[
         float, typer.Option(help="From which score on two drawings show the same part; 1 is the same shape.")
-    ] = 0.98,
+    ] = 0.97,
     where: Annotated[
         list[str] | None, typer.Option(help="Only drawings with this metadata, as in `search`. May be repeated.")
     ] = None,

@@ -7,7 +7,7 @@ from typing import Any
 from drawops.similarity.filters import Where
 from drawops.similarity.index import VectorIndex, check_query
 
-SAME_PART = 0.98
+SAME_PART = 0.97
 _NEAREST = 100  # of one drawing; a larger group holds together through its members
 
 

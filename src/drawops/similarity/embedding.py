@@ -7,8 +7,10 @@ Four descriptors, each centred, projected and brought to a set length, then set 
 * Fourier spectra over the angle, ring by ring;
 * proportions.
 
-Centres and projections were fitted on generated shapes by `python -m drawops.similarity.fit` and ship as
-`projection.npz`. An embedding trained on a user's own drawings (`drawops train-embedding`) replaces this last step.
+A metric then makes less of the ways in which parts of one family differ by their sizes.
+
+Centres, projections and the metric were fitted on generated shapes and drawings by `python -m drawops.similarity.fit` and
+ship as `projection.npz`. An embedding trained on a user's own drawings (`drawops train-embedding`) replaces this last step.
 """
 
 from collections.abc import Sequence
@@ -32,12 +34,13 @@ BLOCKS = (
     ("global", 19, 16, 0.3),
 )
 WIDTH = sum(block[1] for block in BLOCKS)
-BUILT_IN = "shape-5"
+BUILT_IN = "shape-6"
 """Names everything that decides the numbers of the vectors that ship: raise it with any change of them."""
 _BATCH = 8
 
 
 Descriptors = dict[str, NDArray[np.floating]]
+Fitted = dict[str, NDArray[np.floating]]
 
 
 class Embedder:
@@ -87,24 +90,34 @@ def stacked(descriptors: Descriptors) -> NDArray[np.float32]:
     return np.concatenate([descriptors[name] for name, *_ in BLOCKS], axis=1).astype(np.float32)
 
 
-def join(descriptors: NDArray[np.floating], *, only: str | None = None) -> NDArray[np.float32]:
-    """Stacked descriptors (N, 2391) projected, weighted and set side by side (or one of them alone): (N, 256), rows of
-    length 1."""
+def join(
+    descriptors: NDArray[np.floating], *, only: str | None = None, fitted: Fitted | None = None
+) -> NDArray[np.float32]:
+    """Stacked descriptors (N, 2391) projected, weighted, set side by side and measured (or one of them alone, not
+    measured): (N, 256), rows of length 1. `fitted`: other values than those that ship, see `projection`."""
+    fitted = projection() if fitted is None else fitted
     parts, at = [], 0
     for name, length, _, weight in BLOCKS:
         block = descriptors[:, at : at + length]
         at += length
         if only in (None, name):
-            part = (block - projection()[f"{name}_mean"]) @ projection()[f"{name}_axes"]
+            part = (block - fitted[f"{name}_mean"]) @ fitted[f"{name}_axes"]
             size = np.linalg.norm(part, axis=1, keepdims=True)
             parts.append(np.sqrt(weight) * part / np.maximum(size, 1e-9))
     vectors = np.concatenate(parts, axis=1).astype(np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return measured(vectors, fitted) if only is None and "metric" in fitted else vectors
+
+
+def measured(vectors: NDArray[np.float32], fitted: Fitted) -> NDArray[np.float32]:
+    """Vectors (N, 256) in the metric fitted, rows of length 1."""
+    rows = (vectors @ fitted["metric"]).astype(np.float32)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
 
 
 @cache
-def projection() -> dict[str, NDArray[np.float32]]:
-    """{block}_mean (D,) and {block}_axes (D, d), as they ship."""
+def projection() -> Fitted:
+    """{block}_mean (D,) and {block}_axes (D, d), and the metric (256, 256), as they ship."""
     with np.load(PROJECTION_FILE) as stored:
         return {name: stored[name].astype(np.float32) for name in stored.files}
 

@@ -135,6 +135,7 @@ def build_head() -> "torch.nn.Module":
             for name, *_ in BLOCKS:
                 self.register_buffer(f"{name}_mean", torch.from_numpy(projection()[f"{name}_mean"]))
                 self.register_buffer(f"{name}_axes", torch.from_numpy(projection()[f"{name}_axes"]))
+            self.register_buffer("metric", torch.from_numpy(projection()["metric"]))
             width = sum(block[2] for block in BLOCKS)
             self.added = nn.Linear(width, width, bias=False)
             self.drop = nn.Dropout(0.3)
@@ -146,7 +147,8 @@ def build_head() -> "torch.nn.Module":
             for part, (name, _, _, weight) in zip(descriptors.split([b[1] for b in BLOCKS], 1), BLOCKS, strict=True):
                 part = (part - self.get_buffer(f"{name}_mean")) @ self.get_buffer(f"{name}_axes")
                 parts.append(weight**0.5 * nn.functional.normalize(part, dim=1))
-            frozen = self.drop(nn.functional.normalize(torch.cat(parts, 1), dim=1))
+            joined = nn.functional.normalize(torch.cat(parts, 1), dim=1) @ self.get_buffer("metric")
+            frozen = self.drop(nn.functional.normalize(joined, dim=1))
             return nn.functional.normalize(frozen * self.weight.exp() + self.added(frozen), dim=1)
 
     return Head()

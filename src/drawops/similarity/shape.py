@@ -26,6 +26,7 @@ _MAX_VIEWS = 12
 _MASK = 0.6  # of its height, the white around a text, of both sides together
 _SPECK = 0.01  # of the largest piece of a view
 _WRITTEN = 0.12  # of a cell
+_LETTERS = 3  # and more are a note
 _INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below thin lines
 _SHARP = 60  # step of darkness within two pixels of a line's rim; grain makes up to 40, drawings 160 and more
 _PALE = 15  # the palest frame
@@ -95,7 +96,7 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     if frame is None and one_weight:  # a symbol, a sketch, a silhouette: all of it is shape
         apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
         views = _views(_fill(sheet), sheet, darkness if told else None, scale, gap=apart)
-        return _without_tables(views, sheet, writing, scale) if apart else views
+        return _without_writing(views, sheet, writing, scale) if apart else views
     solid = _solid(outlines, told=told)
     everything = solid if outlines is sheet else _solid(sheet, told=told)
     if cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):  # what seemed light were outlines too
@@ -103,7 +104,7 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     if cv2.countNonZero(solid) < cv2.countNonZero(outlines) / 2:  # nothing closed: the drawn lines are the shape
         solid = outlines
     views = _views(solid, outlines, darkness, scale, gap=max(sheet.shape) // 150)
-    return _without_tables(views, ink, writing, scale)
+    return _without_writing(views, ink, writing, scale)
 
 
 def parse_box(text: str) -> Box | None:
@@ -336,16 +337,17 @@ def _without_specks(shape: Mask) -> Mask:
     return _binary(areas > _SPECK * areas.max())[labels]
 
 
-def _without_tables(views: list[View], ink: Mask, writing: Mask, scale: float) -> list[View]:
-    """Without those that are tables, unless all are. `ink` is all that is drawn on the page, `writing` where the file says
-    that text stands; letters of scans are told by their size."""
+def _without_writing(views: list[View], ink: Mask, writing: Mask, scale: float) -> list[View]:
+    """Without those that are tables or notes, unless all are. `ink` is all that is drawn on the page, `writing` where the file
+    says that text stands; letters of scans are told by their size."""
     largest = max(12, max(ink.shape) // 50)
     kept = []
     for view in views:
         left, top, right, bottom = (round(v * scale) for v in view.box)
         window = slice(top, bottom), slice(left, right)
         rectangle = cv2.countNonZero(view.silhouette) > 0.93 * view.silhouette.size
-        if not (rectangle and _is_table(ink[window], writing[window] | _letters(ink[window], largest))):
+        table = rectangle and _is_table(ink[window], writing[window] | _letters(ink[window], largest))
+        if not table and not _are_letters(view.silhouette, largest):
             kept.append(view)
     return kept or views
 
@@ -360,6 +362,12 @@ def _is_table(ink: Mask, written: Mask) -> bool:
     lettered = (share > _WRITTEN) & (filled > 0.85)
     lettered[0] = False
     return bool(stats[lettered, cv2.CC_STAT_AREA].sum() > 0.6 * stats[1:, cv2.CC_STAT_AREA].sum())  # rules may be heavy
+
+
+def _are_letters(shape: Mask, largest: int) -> bool:
+    """Whether a view is in several pieces, each no larger than a letter: notes that a scan draws heavily."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(shape)
+    return len(stats) > _LETTERS and int(stats[1:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max()) <= largest
 
 
 def _letters(lines: Mask, largest: int) -> Mask:
