@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import ezdxf
 import httpx
 import pytest
 
@@ -86,6 +87,17 @@ def test_a_drawing_is_read_over_http_by_a_random_user_on_a_read_only_system(serv
             client.get("/").status_code == client.get("/docs").status_code == client.get("/shapes").status_code == 200
         )
         assert client.get("/v1/model").json()["label"] == "v1.0"
+
+
+def test_a_dxf_is_drawn_and_read_where_there_are_no_fonts(server: str, tmp_path: Path) -> None:
+    document = ezdxf.new(units=4)
+    document.modelspace().add_line((0, 0), (120, 0))
+    document.modelspace().add_text("⌖ ⌀0.2 轴套", height=5).set_placement((10, 10))
+    document.saveas(tmp_path / "轴套.dxf")
+    files = {"file": ("轴套.dxf", (tmp_path / "轴套.dxf").read_bytes())}
+    answer = httpx.post(f"{server}/v1/read", files=files, trust_env=False, timeout=120)
+    assert answer.status_code == 200, answer.text
+    assert [line["text"] for line in answer.json()["pages"][0]["lines"]] == ["⌖ ⌀0.2 轴套"]
 
 
 def test_told_to_stop_the_server_goes_on_answering_and_closes_connections(engine: Any) -> None:

@@ -20,18 +20,16 @@ _PEN = 0.1  # width of a stroke, heights of a capital
 
 @cache
 def stand_in_fonts() -> tuple[Path, ...]:
-    """Font files: Chinese first, then what most fonts have, then drawing symbols."""
-    return (
-        _inside("pylopdf_fonts_zh_cn", "NotoSansSC-Regular.otf"),
-        _inside("matplotlib", "DejaVuSans.ttf"),
-        Path(_symbol_font_file().name),
-    )
+    """Font files: Chinese first, then what most fonts have (the server's image has no matplotlib), then drawing symbols."""
+    chinese, common = _inside("pylopdf_fonts_zh_cn", "*SansSC-Regular.otf"), _inside("matplotlib", "DejaVuSans.ttf")
+    return (*chinese, *common, Path(_symbol_font_file().name))
 
 
-def _inside(package: str, name: str) -> Path:
+def _inside(package: str, name: str) -> list[Path]:
+    """The font of a package; none where that is not installed."""
     spec = importlib.util.find_spec(package)  # not imported: matplotlib is slow
-    assert spec is not None and spec.submodule_search_locations, package  # a dependency of ours
-    return next(Path(spec.submodule_search_locations[0]).rglob(name))
+    folders = spec.submodule_search_locations or [] if spec else []
+    return [path for folder in folders for path in Path(folder).rglob(name)][:1]
 
 
 @cache
