@@ -156,6 +156,26 @@ def test_a_run_whose_process_was_killed_is_failed_and_leaves_no_step_behind(runn
     assert processes_of(killed) == []
 
 
+def test_a_run_of_another_machine_with_the_same_home_is_left_alone(runner, package, monkeypatch):
+    going = run(runner, package, how="sleep")
+    wait_until_step_runs(going, "work")
+    with monkeypatch.context() as patch:
+        patch.setattr("socket.gethostname", lambda: "drawops-control-0")
+        seen = LocalRunner(runner.settings).get(going.id)
+        assert seen.record.status == "running"
+        with pytest.raises(Conflict, match="delete its Job"):
+            seen.cancel()
+        folder = seen.record.folder
+        for name in ("log.txt", "events.jsonl"):
+            os.utime(folder / name, (0, 0))
+        silent = seen.record
+        assert silent.status == "failed" and "nothing was heard" in silent.cause
+        assert not (folder / "result.json").exists()
+    assert going.record.status == "running"
+    assert len(processes_of(going)) > 0
+    going.cancel()
+
+
 SUBMIT_AND_WAIT = """
 import sys
 from pathlib import Path

@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ _POLL_S = 0.05
 _START_S = 10.0
 _GRACE_S = 5.0  # between asking a run to end and ending it
 _CLOCK_S = 5.0  # start times are told from the boot time, which moves when the clock is set right
+_SILENT_S = 1800.0  # of a run on another machine; steps tell how far they are
 _LOG_TAIL_LINES = 8
 
 
@@ -74,7 +76,8 @@ class LocalRunner:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a process group of its own, so that cancelling reaches every step
             )
-        files.write_request(**request, process={"pid": process.pid, "started": _start_time(process.pid)})
+        told = {"pid": process.pid, "started": _start_time(process.pid), "host": socket.gethostname()}
+        files.write_request(**request, process=told)
         self._processes[run_id] = process
         return Run(run_id, self)
 
@@ -90,8 +93,13 @@ class LocalRunner:
         files = self._files(run_id)
         request = files.read_request()
         alive = self._is_alive(run_id, request)
+        silent = ""
         result = files.read_result()  # after looking at the process: it writes the result before it ends
-        if result is None and not alive:
+        if result is None and not alive and (host := _elsewhere(request)):
+            # Not for this machine to say: what is written first stands, and its process may only be busy.
+            silent = f"nothing was heard from {host}, where it ran, for {_SILENT_S / 60:.0f} minutes"
+            result = {"status": "failed", "finished": datetime.now(UTC).isoformat(), "outputs": {}, "error": silent}
+        elif result is None and not alive:
             _end_steps(request, signal.SIGKILL)  # a killed run may have left its step behind
             files.write_result(status="failed", error="The run was killed before it could say how it ended.")
             result = files.read_result()
@@ -109,7 +117,7 @@ class LocalRunner:
             steps=steps,
             outputs=told_outputs(events, request["tasks"]) | result["outputs"] if result else {},
             failed_step=step,
-            cause=cause or (result["error"] if result and status == "cancelled" else ""),
+            cause=silent or cause or (result["error"] if result and status == "cancelled" else ""),
             folder=files.folder,
         )
 
@@ -140,6 +148,8 @@ class LocalRunner:
     def cancel(self, run_id: str) -> None:
         files = self._files(run_id)
         request = files.read_request()
+        if (host := _elsewhere(request)) and not files.result.exists():
+            raise Conflict(f"Run {run_id} runs on {host}. Cancel it there; on a cluster, delete its Job.")
         if not self._is_alive(run_id, request) or not files.write_result(status="cancelled"):
             return
         _kill_group(request, signal.SIGTERM)
@@ -168,6 +178,9 @@ class LocalRunner:
         process_of = request["process"]
         if process_of is None:  # being started, or its submitter was killed in that moment
             return datetime.now(UTC) - datetime.fromisoformat(request["created"]) < timedelta(seconds=_START_S)
+        if _elsewhere(request):  # a pod with the same home, say; its processes are not seen from here
+            told = (file.stat().st_mtime for file in (self._files(run_id).log, self._files(run_id).events) if file.exists())
+            return time.time() - max(told, default=0.0) < _SILENT_S
         # The start time tells our child from a later process that was given the same pid.
         started = _start_time(process_of["pid"])
         return started is not None and abs(started - process_of["started"]) < _CLOCK_S
@@ -186,6 +199,12 @@ def code_version() -> str:
         stat = file.stat()
         digest.update(f"{file.relative_to(root)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return f"{drawops.__version__}-{digest.hexdigest()[:12]}"
+
+
+def _elsewhere(request: Mapping[str, Any]) -> str:
+    """The name of the other machine that a run is on; nothing where it is on this one."""
+    host = (request["process"] or {}).get("host", "")
+    return "" if host == socket.gethostname() else str(host)
 
 
 def _start_time(pid: int) -> float | None:
