@@ -13,7 +13,8 @@ from drawops.evaluation.results import (
     SetResult,
     SymbolResult,
 )
-from drawops.registry.gates import list_gates, load_gate
+from drawops.registry.gates import Verdict, list_gates, load_gate
+from drawops.registry.register import read_verdict
 
 
 def result(name, lines, before, after, low, high, *, gained=10, lost=1, symbols=(), clusters=8):
@@ -229,6 +230,11 @@ def test_a_rejection_says_what_to_do_next():
     assert any(text.startswith("→") and "--set general_lines=" in text for text in said)
     passes = report(result("generated", 500, 0.9, 0.95, 0.02, 0.08), result("general", 5000, 0.9, 0.9, -0.001, 0.001))
     assert not any(text.startswith("→") for text in load_gate("default").judge(passes).to_dict()["reasons"])
+
+
+def test_what_to_do_next_is_registered_with_the_reasons():
+    verdict = Verdict(False, [], next_steps=("Add labelled drawings.",))
+    assert read_verdict(verdict) == (False, ["→ Add labelled drawings."])
 
 
 def test_a_symbol_read_worse_within_chance_is_named_with_the_places_that_would_decide():

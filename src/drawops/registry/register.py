@@ -12,6 +12,7 @@ from drawops.files import sha256_of
 from drawops.ocr.drawing_model import write_drawing_model
 from drawops.ocr.model_files import CARD_NAME, load_card, onnx_file
 from drawops.registry.card import model_card
+from drawops.registry.gates import Verdict
 from drawops.registry.states import check
 from drawops.registry.tracking import all_versions, log_all, start_run
 from drawops.registry.versions import BASE_LABEL, ModelVersion, next_label
@@ -189,7 +190,8 @@ def read_verdict(verdict: Any) -> tuple[bool | None, list[str]]:
     """(passed, reasons); passed is None when nothing was judged."""
     if verdict is None:
         return None, []
-    values = as_dict(verdict)
+    # A gate's own verdict tells as text what to do next.
+    values = verdict.to_dict() if isinstance(verdict, Verdict) else as_dict(verdict)
     if not isinstance(values.get("passed"), bool):
         raise InputRefused("gate verdict", f"needs 'passed' (true or false), got {values!r}")
     return values["passed"], [_in_words(reason) for reason in values.get("reasons") or ()]
