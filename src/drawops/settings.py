@@ -143,7 +143,14 @@ def load_settings(home: Path | str | None = None, **overrides: Any) -> Settings:
     known = set(Settings.model_fields) - {"home"}
     values: dict[str, Any] = {}
     file = folder / "drawops.toml"
-    if file.is_file():
+    try:
+        there = file.is_file()
+    except PermissionError as exc:
+        raise SettingsError(
+            f"{folder} may not be opened by uid {os.getuid()}. Give the folder to it, or set DRAWOPS_HOME to another; a volume's "
+            "driver on Kubernetes must heed fsGroup."
+        ) from exc
+    if there:
         try:
             values.update(tomllib.loads(file.read_text(encoding="utf-8")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:

@@ -79,3 +79,12 @@ def test_a_postgresql_address_names_the_driver_that_is_installed(tmp_path: Path)
     settings = load_settings(tmp_path, mlflow="postgresql://u:p@db/mlflow", records="postgres://u:p@db/records")
     assert settings.mlflow_uri == "postgresql+psycopg2://u:p@db/mlflow"
     assert settings.records_url == "postgresql+psycopg2://u:p@db/records"
+
+
+def test_a_home_that_may_not_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path) -> bool:  # root, as who tests often run, may open every folder
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(SettingsError, match=f"{tmp_path} may not be opened by uid"):
+        load_settings(tmp_path)

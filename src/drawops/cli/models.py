@@ -120,6 +120,9 @@ def deploy(
 
         settings = registry.settings
         pods = try_out(label, canary, settings, by=by or settings.caller, why=why or "from the command line")
+        if not pods and not as_json:
+            print(f"The trial of {label} has ended.")
+            return
         _print_version(registry.get(label), as_json, list(pods))
         return
     servers = _deploy(registry, label, by or registry.settings.caller, why or "deployed from the command line")

@@ -13,5 +13,6 @@ def deploy(label: str, settings: Settings, *, by: str, why: str) -> Deployment:
         StepFailed: a server can't serve the version; the champion is as before.
     """
     submit("deployment", settings=settings, version=label, by=by, why=why).wait()
-    entry = ModelRegistry(settings).audit.entries(label)[-1]
-    return Deployment(label, tuple((entry.details or {}).get("servers", ())))
+    entries = reversed(ModelRegistry(settings).audit.entries(label))  # none is added where the version served already
+    servers = next((e.details["servers"] for e in entries if "servers" in (e.details or {})), ())
+    return Deployment(label, tuple(servers))

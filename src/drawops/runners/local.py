@@ -179,7 +179,9 @@ class LocalRunner:
         if process_of is None:  # being started, or its submitter was killed in that moment
             return datetime.now(UTC) - datetime.fromisoformat(request["created"]) < timedelta(seconds=_START_S)
         if _elsewhere(request):  # a pod with the same home, say; its processes are not seen from here
-            told = (file.stat().st_mtime for file in (self._files(run_id).log, self._files(run_id).events) if file.exists())
+            told = (
+                file.stat().st_mtime for file in (self._files(run_id).log, self._files(run_id).events) if file.exists()
+            )
             return time.time() - max(told, default=0.0) < _SILENT_S
         # The start time tells our child from a later process that was given the same pid.
         started = _start_time(process_of["pid"])
