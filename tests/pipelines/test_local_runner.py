@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -199,7 +200,9 @@ def submitted_elsewhere(tmp_path, package, how: str):
     """A run that another process submitted and waits for."""
     home = tmp_path / "home"
     command = [sys.executable, "-c", SUBMIT_AND_WAIT, home, package, how]
-    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # What runs in the background of a shell ignores Ctrl-C, and so do its children.
+    listens = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=listens)
     run_id = parent.stdout.readline().strip()
     run = LocalRunner(load_settings(home)).get(run_id)
     wait_until_step_runs(run, "work")
