@@ -13,10 +13,10 @@ from drawops.drawings.crops import crop_line
 from drawops.drawings.model import Image
 from drawops.ocr.boxes import Box, overlap
 from drawops.ocr.fitting import MARGIN, Fitted, ink_parts
-from drawops.ocr.joining import is_frame
+from drawops.ocr.joining import CHARACTERISTICS, is_frame
 from drawops.ocr.recogniser import Reading
 
-_TOLERANCE = re.compile(r"\d?[.,]\d|[⏤⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰]")
+_TOLERANCE = re.compile(rf"\d?[.,]\d|[{CHARACTERISTICS}]")
 _LONGEST_TEXT = 20
 _LARGEST = 3.0  # of the usual height of lines: what is higher is no text but part of the drawing
 _REACH = 12.0  # of the text's height, to either side
@@ -75,9 +75,7 @@ def frame_around(image: Image, line: Fitted) -> Fitted | None:
         return None
     top, bottom, left, right, walls = rules
     clean = window.copy()
-    gone = np.zeros(ink.shape, np.uint8)
-    gone[:, [wall for wall in walls]] = 1
-    gone = cv2.dilate(gone & ink, np.ones((1, 3), np.uint8))
+    gone = cv2.dilate(ink & walls.view(np.uint8), np.ones((1, 3), np.uint8))
     clean[gone.astype(bool)] = paper
     _, inside = ink_parts(clean[top:bottom, left:right])
     letters = np.maximum(inside.widths, inside.heights) >= max(2, 0.1 * tall)
@@ -111,13 +109,14 @@ def _ruled(level: NDArray[np.uint8], tall: float) -> tuple[NDArray[np.intp], NDA
 
 def _rules_around(
     ink: NDArray[np.uint8], tall: float, length: float
-) -> tuple[int, int, int, int, NDArray[np.intp]] | None:
+) -> tuple[int, int, int, int, NDArray[np.bool_]] | None:
     """Of a window (H, W) of 0 and 1 with a text in the middle: the inner edges top, bottom, left, right of the row of cells
-    that it stands in, and the columns of all walls."""
+    that it stands in, and (W,) which columns are walls."""
     height, width = ink.shape
     level = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, max(3, round(2 * tall))), np.uint8))
     level = cv2.dilate(level, np.ones((3, 1), np.uint8))  # a scan is never quite level
-    own = slice(round(width / 2 - length / 2), max(round(width / 2 + length / 2), round(width / 2 - length / 2) + 1))
+    begin = round(width / 2 - length / 2)
+    own = slice(begin, max(round(width / 2 + length / 2), begin + 1))
     above, below = _ruled(level[:, own], tall)
     if not len(above) or not len(below):
         return None
@@ -146,5 +145,4 @@ def _rules_around(
         last += 1
     if not 2 <= last - first <= _MOST_CELLS:
         return None
-    columns = np.flatnonzero(wide)
-    return top + 2, bottom - 1, int(ends[first]), int(starts[last]), columns
+    return top + 2, bottom - 1, int(ends[first]), int(starts[last]), wide

@@ -14,11 +14,12 @@ from drawops.ocr.boxes import Box, box_of_quad, overlap, wrap
 _DEVIATION = re.compile(r"\(?(?:[+\-±]\s*\d*[.,]?\d+|0(?:[.,]0+)?)\s*[°']?\)?")
 _SIZED = ("linear", "diameter", "radius", "angle")
 _MODIFIER = r"(?:[ⓂⓁⒺⓅⓈⒻ]|\([MLEPSF]\))?"
-_CHARACTERISTIC = re.compile(r"(?:[⏤⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰]|//)\s*")
+CHARACTERISTICS = "⏤⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰"
+_CHARACTERISTIC = re.compile(rf"(?:[{CHARACTERISTICS}]|//)\s*")
 _ZONE = re.compile(rf"(?:S?⌀)?\s*\d*[.,]\d+\s*{_MODIFIER}\s*(?:CZ)?\s*")
 _DATUMS = re.compile(rf"(?:[A-Z](?:-[A-Z])?{_MODIFIER}\s*)+")
 _LEADING_ZERO = re.compile(r"^0(?=[1-9])")  # an untrained reader takes ⌀ for 0; no size is written 035
-_ONLY_SYMBOLS = re.compile(r"[⏤⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰⌀⌴⌵↧√∨\s]+")
+_ONLY_SYMBOLS = re.compile(rf"[{CHARACTERISTICS}⌀⌴⌵↧√∨\s]+")
 _SAME_ANGLE = 6.0  # degrees
 
 
