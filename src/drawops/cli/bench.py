@@ -73,7 +73,7 @@ def retrieval(
 
 
 @bench.command()
-def reading(
+def sheets(
     folder: Annotated[Path, typer.Argument(help="Drawings with a Label.txt beside them, or with vector text.")],
     model: Annotated[str, typer.Option(help="champion, base, a version's label, or a model directory.")] = "champion",
     vector_text: Annotated[
