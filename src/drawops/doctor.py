@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from drawops import __version__
+from drawops.errors import SettingsError, Unavailable
 from drawops.settings import Settings
 
 _PACKAGES = (
@@ -55,6 +56,7 @@ def examine(settings: Settings) -> list[Check]:
         _try("records", settings.records_url, _check_records, settings),
         _try("shape index", settings.index_url, _check_index, settings),
         *_servers(settings),
+        *_pods(settings),
     ]
 
 
@@ -109,7 +111,6 @@ def _check_index(settings: Settings) -> str:
 
 
 def _servers(settings: Settings) -> list[Check]:
-    from drawops.errors import Unavailable
     from drawops.serving.servers import call, key_for, known_servers
 
     checks = []
@@ -120,6 +121,18 @@ def _servers(settings: Settings) -> list[Check]:
         except Unavailable as exc:
             checks.append(Check("server", False, str(exc)))
     return checks or [Check("server", True, "none is running (start one with `drawops serve`)")]
+
+
+def _pods(settings: Settings) -> list[Check]:
+    """The servers of the cluster that this home deploys to, where it has one: others' clusters are left alone."""
+    if not settings.kubernetes_namespace and not os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return []
+    from drawops.serving.kubernetes import Cluster
+
+    try:
+        return [Check("pods", True, Cluster(settings).state())]
+    except (SettingsError, Unavailable) as exc:
+        return [Check("pods", False, str(exc))]
 
 
 def without_password(address: str) -> str:

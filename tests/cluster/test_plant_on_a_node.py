@@ -245,6 +245,7 @@ def test_an_approval_rolls_out_under_load_without_a_lost_request(plant: Plant) -
     assert set(load.models) == {"v1.0", "v1.1"}
     assert plant.champion() == "v1.1"
     assert {plant.read()["model"] for _ in range(6)} == {"v1.1"}
+    assert "drawops-server: 2 of 2 pods ready for v1.1" in plant.node.drawops("doctor", "--json", check=False)
     told = {p["metadata"]["annotations"]["drawops.io/model-version"] for p in plant.pods()}
     assert told == {"v1.1"}
 

@@ -29,7 +29,8 @@ def serve(
         if as_json:
             print_json({"url": url})
         else:
-            say(f"DrawOps serves at {url}  (API: {url}/docs; stop with Ctrl-C)")
+            everywhere = ", and at this computer's other addresses" if chosen_host in ("0.0.0.0", "") else ""
+            say(f"DrawOps serves at {url}{everywhere}  (API: {url}/docs; stop with Ctrl-C)")
 
-    chosen = int(listen_port) if port is None else port
-    run_server(settings, host=host or listen_host, port=chosen, watch=watch, tied=tied, announce=announce)
+    chosen, chosen_host = int(listen_port) if port is None else port, host or listen_host
+    run_server(settings, host=chosen_host, port=chosen, watch=watch, tied=tied, announce=announce)

@@ -4,6 +4,7 @@ A page is a paper-space layout that has more than viewports on it, else the mode
 in pixels; a drawing at a scale that no sheet could have (a plan in metres, an untitled sketch) is fitted to A3.
 """
 
+import logging
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -39,6 +40,7 @@ from drawops.drawings.outlines import telling, weight_of_outlines
 from drawops.drawings.symbols import mark_partial
 from drawops.errors import InputRefused
 
+logging.getLogger("ezdxf").setLevel(logging.ERROR)  # it warns where a computer has no fonts: see `stand_ins`
 _SHEET_MM = (90.0, 1400.0)  # long side of what is believed to be drawn 1:1: A6 to a little over A0
 _A3_MM = 420.0
 _SHEETS_MM = ((148, 210), (210, 297), (297, 420), (420, 594), (594, 841), (841, 1189))

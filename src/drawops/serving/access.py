@@ -68,7 +68,7 @@ class Guard:
                 401,
                 ("This key is unknown or was revoked. " if sent else "")
                 + "This server asks for a key, in `Authorization: Bearer …` or `X-API-Key`. Where it runs, "
-                f"`drawops key add NAME --role {needed}` makes one.",
+                f"`drawops key add NAME --role {needed}` makes one (on Kubernetes in the control pod).",
                 {"WWW-Authenticate": "Bearer"},
             )
         if not key.may(needed):

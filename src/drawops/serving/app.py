@@ -15,7 +15,7 @@ from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 
 from drawops import __version__
-from drawops.errors import NotFound, Unavailable
+from drawops.errors import DrawopsError, NotFound, Unavailable
 from drawops.serving.access import Guard
 from drawops.serving.doorway import Doorway
 from drawops.serving.hooks import add_hooks
@@ -199,7 +199,8 @@ def _follow(slot: ModelSlot, stop: threading.Event, every_s: float) -> None:
             slot.follow_champion()
         except Exception as exc:  # the registry may be away for a while: go on serving, try again
             if slot.problem != before:  # once, not every two seconds
-                logger.error("could not follow the champion", exc_info=exc)
+                known = isinstance(exc, DrawopsError)
+                logger.error("could not follow the champion: %s", exc, exc_info=None if known else exc)
         stop.wait(every_s)
 
 

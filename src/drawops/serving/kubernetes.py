@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from drawops.errors import SettingsError, Unavailable
+from drawops.errors import ForbiddenTransition, SettingsError, Unavailable
 from drawops.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,7 @@ VERSION = "drawops.io/model-version"
 PORT = 8080
 TIMEOUT_S = 600.0
 _POLL_S = 0.5
+_PATIENCE_S = 15.0  # a pod that starts as it should takes no longer to be placed and to have its image
 
 
 class Cluster:
@@ -83,6 +84,15 @@ class Cluster:
             self._patch(name, back | {"replicas": before.spec.replicas})
             raise
 
+    def state(self) -> str:
+        """How many servers are ready, and what they are told to serve."""
+        told = []
+        for name in (STABLE, CANARY):
+            now = self._deployment(name)
+            version = self.version(name) or "the champion"
+            told.append(f"{name}: {now.status.available_replicas or 0} of {now.spec.replicas} pods ready for {version}")
+        return f"namespace {self.namespace}, " + "; ".join(told)
+
     def scale(self, name: str, replicas: int) -> None:
         if self.replicas(name) != replicas:
             self._patch(name, {"replicas": replicas})
@@ -97,7 +107,7 @@ class Cluster:
         self._call(lambda: self._apps.patch_namespaced_deployment(name, self.namespace, body), name)
 
     def _wait(self, name: str, timeout_s: float) -> None:
-        deadline = time.monotonic() + timeout_s
+        start, said = time.monotonic(), ""
         while True:
             now = self._deployment(name)
             status, wanted = now.status, now.spec.replicas
@@ -106,8 +116,12 @@ class Cluster:
             if current and counts == (wanted, wanted, wanted):
                 return
             stuck = current and any(c.reason == "ProgressDeadlineExceeded" for c in status.conditions or ())
-            if stuck or time.monotonic() > deadline:
+            waited = time.monotonic() - start
+            if stuck or waited > timeout_s:
                 raise Unavailable(f"The pods of {name} in {self.namespace} are not ready: {self._complaints(now)}")
+            if waited > _PATIENCE_S and (complaints := self._complaints(now)) != said:
+                logger.warning("still waiting for the pods of %s: %s", name, complaints)
+                said = complaints
             time.sleep(_POLL_S)
 
     def _pods(self, deployment: Any) -> list[Any]:
@@ -191,7 +205,8 @@ def try_out(label: str, share: int, settings: Settings, *, by: str, why: str) ->
     Returns:
         The pods that answer with it.
     Raises:
-        ForbiddenTransition: no person approved it. Unavailable: its pods don't answer with it.
+        ForbiddenTransition: no person approved it, or it is the champion.
+        Unavailable: its pods don't answer with it.
     """
     from drawops.registry import ModelRegistry
 
@@ -199,6 +214,8 @@ def try_out(label: str, share: int, settings: Settings, *, by: str, why: str) ->
         raise SettingsError(f"A canary takes 0 to 90 percent, not {share}. `drawops model deploy {label}` gives all.")
     registry = ModelRegistry(settings)
     version = registry.check_deployable(label)
+    if share and version.label == registry.resolve("champion"):
+        raise ForbiddenTransition(f"{version.label} is the champion, which every pod answers with. Try another version.")
     cluster = Cluster(settings)
     if share == 0:
         cluster.scale(CANARY, 0)

@@ -216,10 +216,10 @@ class ShapeSearch:
         try:
             matches = index.search(vectors, wide, min_score=min_score, where=where)
         except InputRefused:  # of a field that no drawing has
-            _refuse_when_empty(index)
+            self._refuse_when_empty()
             raise
         if not matches:  # not before: counting a million takes longer than searching them
-            _refuse_when_empty(index)
+            self._refuse_when_empty()
         layouts = [signature(figure(view)) for _, view in found]
         hits = []
         for match in self._reranked(vectors, matches, index)[:k] if rerank else matches:
@@ -306,15 +306,15 @@ class ShapeSearch:
     def stats(self) -> dict[str, Any]:
         return {"index": without_password(self.settings.index_url), **self.index.stats()}
 
+    def _refuse_when_empty(self) -> None:
+        if not self.index.count():
+            where = without_password(self.settings.index_url)
+            raise NotFound(f"The shape index {where} is empty. Fill it with `drawops index add FOLDER`.")
+
     def close(self) -> None:
         if self._index is not None:
             self._index.close()
             self._index = None
-
-
-def _refuse_when_empty(index: VectorIndex) -> None:
-    if not index.count():
-        raise NotFound("The shape index is empty. Fill it with `drawops index add FOLDER`.")
 
 
 def similar(
