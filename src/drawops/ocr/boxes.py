@@ -1,5 +1,6 @@
 """Text boxes on a page: rectangles at any angle, and how those of several detector passes become one set."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -36,21 +37,33 @@ class Box:
     @property
     def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Unit vectors on the page: along the reading direction, and downwards across it."""
-        radians = np.radians(self.angle)
-        along = np.array([np.cos(radians), -np.sin(radians)])
-        return along, np.array([-along[1], along[0]])
+        c, s = self._turn
+        return np.array([c, -s]), np.array([s, c])
+
+    @property
+    def _turn(self) -> tuple[float, float]:
+        """Cosine and sine of the angle. (A page asks boxes for their corners and bounds ten thousand times.)"""
+        radians = math.radians(self.angle)
+        return math.cos(radians), math.sin(radians)
 
     def quad(self) -> Quad:
         """Corners in reading order."""
-        along, across = self.axes
-        centre, u, v = np.array([self.x, self.y]), along * self.length / 2, across * self.height / 2
-        a, b, c, d = (centre - u - v), (centre + u - v), (centre + u + v), (centre - u + v)
-        return _point(a), _point(b), _point(c), _point(d)
+        c, s = self._turn
+        ux, uy, vx, vy = c * self.length / 2, -s * self.length / 2, s * self.height / 2, c * self.height / 2
+        x, y = self.x, self.y
+        return (
+            (x - ux - vx, y - uy - vy),
+            (x + ux - vx, y + uy - vy),
+            (x + ux + vx, y + uy + vy),
+            (x - ux + vx, y - uy + vy),
+        )
 
     def bounds(self) -> tuple[float, float, float, float]:
         """(xmin, ymin, xmax, ymax)."""
-        points = np.array(self.quad())
-        return (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
+        c, s = self._turn
+        x = (abs(c) * self.length + abs(s) * self.height) / 2
+        y = (abs(s) * self.length + abs(c) * self.height) / 2
+        return self.x - x, self.y - y, self.x + x, self.y + y
 
     def scaled(self, factor: float) -> "Box":
         return replace(
@@ -259,7 +272,3 @@ def touching(boxes: Sequence[Box]) -> list[set[int]]:
     )
     np.fill_diagonal(meets, False)
     return [set(np.flatnonzero(row).tolist()) for row in meets]
-
-
-def _point(vector: NDArray[np.float64]) -> tuple[float, float]:
-    return float(vector[0]), float(vector[1])

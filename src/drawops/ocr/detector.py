@@ -14,7 +14,7 @@ from drawops.drawings.model import Image
 from drawops.ocr.boxes import SQUARE, Box, joined_rows, merge_passes, overlap, wrap
 from drawops.ocr.engine import Backend, Engine
 from drawops.ocr.lean_graphs import probability_map, with_small_maps
-from drawops.ocr.letters import letters_in, lone_characters, small_text
+from drawops.ocr.letters import letters_in, lone_characters, small_text, upper_quartile
 from drawops.ocr.model_files import load_onnx, onnx_file
 from drawops.ocr.windows import Placed, packed, tiles_of, windows_around
 
@@ -127,7 +127,7 @@ def _sizes(letters: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def _size_of(line: NDArray[np.int32]) -> float:
     """How large the letters (N, 4) of a line are: three quarters of them are no larger."""
-    return float(np.percentile(_sizes(line), 75))
+    return upper_quartile(_sizes(line))
 
 
 def _has_small_print(letters: NDArray[np.int32], size: float) -> bool:

@@ -1,7 +1,6 @@
 """Fitting a box to its characters: what the detector cut off is added, lines of the drawing are painted over."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from drawops.drawings.crops import crop_line
 from drawops.drawings.model import Image
 from drawops.ocr.boxes import Box
+from drawops.ocr.letters import upper_quartile
 
 INK_CONTRAST = 50  # grey levels between paper and the faintest ink
 MARGIN = 0.15  # white around the characters, in character heights
@@ -84,11 +84,11 @@ def fit(image: Image, box: Box, *, shrink: bool = True) -> Fitted:
     rows, columns = window.shape[:2]
     left, right = reach, columns - reach
     top, bottom = rows / 2 - box.height / 2, rows / 2 + box.height / 2
-    paper, parts = ink_parts(window)
+    parts = ink_parts(window)
     letters = _letters(parts, left, top, right, bottom)
-    clean, rules = _without_lines(window, parts, paper, (left, top, right, bottom), _tall(parts, letters))
+    clean, rules = _without_lines(window, parts, (left, top, right, bottom), _tall(parts, letters))
     if rules:  # characters that hung on a line stand free now
-        _, parts = ink_parts(clean)
+        parts = ink_parts(clean)
         letters = _letters(parts, left, top, right, bottom)
     squarish = shrink and box.length < _SQUARISH * box.height
     inner = _inner_row(parts, left, top, right, bottom) if squarish else None
@@ -120,11 +120,11 @@ def tightened(image: Image, box: Box) -> Box:
     """
     window = crop_line(image, box.quad())
     rows, columns = window.shape[:2]
-    paper, parts = ink_parts(window)
+    parts = ink_parts(window)
     ink = (parts.widths < 2.5 * rows) & (parts.heights < rows)
-    clean, rules = _without_lines(window, parts, paper, (0, 0, columns, rows), _tall(parts, ink))
+    clean, rules = _without_lines(window, parts, (0, 0, columns, rows), _tall(parts, ink))
     if rules:
-        _, parts = ink_parts(clean)
+        parts = ink_parts(clean)
     inside = (parts.left > 0) & (parts.top > 0) & (parts.right < columns) & (parts.bottom < rows)
     solid = inside & (np.maximum(parts.widths, parts.heights) >= 2) & (parts.widths < 2.5 * rows)
     if not solid.any():
@@ -140,22 +140,35 @@ def tightened(image: Image, box: Box) -> Box:
     return box.part(left, top, right, bottom)
 
 
-def ink_parts(window: Image) -> tuple[NDArray[np.uint8], Parts]:
-    """The paper's colour (3,), and the connected pieces of what is darker."""
-    grey = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY)
-    level = _quantile(np.bincount(grey.ravel(), minlength=256), 0.8)
-    mask = (grey < level - INK_CONTRAST).view(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+def ink_mask(window: Image) -> NDArray[np.uint8]:
+    """(H, W) of 0 and 1: what is darker than the paper."""
+    grey, paper = _grey(window)
+    return (grey < paper - INK_CONTRAST).view(np.uint8)
+
+
+def ink_parts(window: Image) -> Parts:
+    """The connected pieces of what is darker than the paper."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink_mask(window), connectivity=8)
     left, top, width, height = np.asarray(stats[1:, :4], np.int32).T
-    bright = (grey >= level).view(np.uint8)
-    counts = (cv2.calcHist([window], [channel], bright, [256], [0, 256])[:, 0] for channel in range(3))
-    paper = np.array([_quantile(count, 0.5) for count in counts], np.uint8)
-    return paper, Parts(left, top, left + width, top + height, np.asarray(labels, np.int32))
+    return Parts(left, top, left + width, top + height, np.asarray(labels, np.int32))
 
 
-def _quantile(counts: NDArray[Any], share: float) -> int:
-    """The grey level that a share of pixels is not above, of the counts (256,) of each."""
-    below = np.cumsum(counts)
+def paper_colour(window: Image) -> NDArray[np.uint8]:
+    """(3,) RGB."""
+    grey, paper = _grey(window)
+    bright = (grey >= paper).view(np.uint8)
+    return np.array([_quantile(window, channel, 0.5, bright) for channel in range(3)], np.uint8)
+
+
+def _grey(window: Image) -> tuple[NDArray[np.uint8], int]:
+    """(H, W), and the level of the paper, which no drawing covers by more than four fifths."""
+    grey = np.asarray(cv2.cvtColor(window, cv2.COLOR_RGB2GRAY), np.uint8)
+    return grey, _quantile(grey, 0, 0.8)
+
+
+def _quantile(picture: NDArray[np.uint8], channel: int, share: float, mask: NDArray[np.uint8] | None = None) -> int:
+    """The level that a share of the pixels of a channel is not above."""
+    below = np.cumsum(cv2.calcHist([picture], [channel], mask, [256], [0, 256]))
     return int(np.searchsorted(below, share * below[-1]))
 
 
@@ -222,7 +235,7 @@ def encloses(parts: Parts, those: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _tall(parts: Parts, letters: NDArray[np.bool_]) -> float:
     """How high the free-standing characters are; 0 where there are none."""
-    return float(np.percentile(parts.heights[letters], 75)) if letters.any() else 0.0
+    return upper_quartile(parts.heights[letters]) if letters.any() else 0.0
 
 
 def _grown(parts: Parts, letters: NDArray[np.bool_], rules: _Rules | None) -> tuple[float, float, float, float]:
@@ -272,7 +285,7 @@ def _grown(parts: Parts, letters: NDArray[np.bool_], rules: _Rules | None) -> tu
 
 
 def _without_lines(
-    window: Image, parts: Parts, paper: NDArray[np.uint8], core: tuple[float, float, float, float], tall: float
+    window: Image, parts: Parts, core: tuple[float, float, float, float], tall: float
 ) -> tuple[Image, _Rules | None]:
     """The window with straight lines painted over, and those that hung on something.
 
@@ -301,7 +314,7 @@ def _without_lines(
         level, upright = _rules(hung.astype(np.uint8), tall or 0.7 * height)
         gone |= level | upright
         rules = _Rules(np.flatnonzero(upright.any(axis=0)), hung)
-    clean[cv2.dilate(gone, np.ones((3, 3), np.uint8)).astype(bool)] = paper
+    clean[cv2.dilate(gone, np.ones((3, 3), np.uint8)).astype(bool)] = paper_colour(window)
     return clean, rules
 
 

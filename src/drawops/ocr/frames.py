@@ -12,7 +12,7 @@ from drawops.datasets.text import normalise
 from drawops.drawings.crops import crop_line
 from drawops.drawings.model import Image
 from drawops.ocr.boxes import Box, overlap
-from drawops.ocr.fitting import MARGIN, Fitted, ink_parts
+from drawops.ocr.fitting import MARGIN, Fitted, ink_mask, ink_parts, paper_colour
 from drawops.ocr.joining import CHARACTERISTICS, is_frame
 from drawops.ocr.recogniser import Reading
 
@@ -68,16 +68,15 @@ def frame_around(image: Image, line: Fitted) -> Fitted | None:
         line.box.x, line.box.y, line.box.length + 2 * _REACH * tall, 2 * _HIGH[1] * tall, line.box.angle, line.box.score
     )
     window = crop_line(image, around.quad())
-    paper, parts = ink_parts(window)
-    ink = (parts.labels > 0).view(np.uint8)
+    ink = ink_mask(window)
     rules = _rules_around(ink, tall, line.box.length)
     if rules is None:
         return None
     top, bottom, left, right, walls = rules
     clean = window.copy()
     gone = cv2.dilate(ink & walls.view(np.uint8), np.ones((1, 3), np.uint8))
-    clean[gone.astype(bool)] = paper
-    _, inside = ink_parts(clean[top:bottom, left:right])
+    clean[gone.astype(bool)] = paper_colour(window)
+    inside = ink_parts(clean[top:bottom, left:right])
     letters = np.maximum(inside.widths, inside.heights) >= max(2, 0.1 * tall)
     letters &= (inside.top > 0) & (inside.bottom < bottom - top)
     if not letters.any():
@@ -94,8 +93,8 @@ def frame_around(image: Image, line: Fitted) -> Fitted | None:
 def _between_rules(image: Image, box: Box, tall: float) -> bool:
     """May rules run above and below a text? Only its own columns are looked at: most lines have none, and what a frame may
     reach over is ten times as large."""
-    _, parts = ink_parts(crop_line(image, replace(box, height=2 * _HIGH[1] * tall).quad()))
-    ink = cv2.dilate((parts.labels > 0).view(np.uint8), np.ones((3, 1), np.uint8))
+    ink = ink_mask(crop_line(image, replace(box, height=2 * _HIGH[1] * tall).quad()))
+    ink = np.asarray(cv2.dilate(ink, np.ones((3, 1), np.uint8)), np.uint8)
     above, below = _ruled(ink, tall)
     return bool(len(above) and len(below))
 

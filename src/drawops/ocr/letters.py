@@ -76,3 +76,11 @@ def _groups(letters: NDArray[np.int32], reach: float) -> NDArray[np.intp]:
         if np.array_equal(least, groups):
             return np.unique(groups, return_inverse=True)[1]
         groups = least
+
+
+def upper_quartile(values: NDArray[np.int32]) -> float:
+    """`np.percentile(values, 75)`, which takes ten times as long for the few letters of a line."""
+    ordered = np.sort(values)
+    at, between = divmod(0.75 * (len(ordered) - 1), 1)
+    low, high = ordered[int(at)], ordered[min(int(at) + 1, len(ordered) - 1)]
+    return float(low + between * (high - low))

@@ -122,7 +122,7 @@ def split_stack(line: Fitted) -> Stack | None:
     rows, columns = line.crop.shape[:2]
     if rows < 2 * _SMALLEST_ROW + 2 or columns < rows // 2:
         return None
-    _, parts = ink_parts(line.crop)
+    parts = ink_parts(line.crop)
     real = (np.maximum(parts.widths, parts.heights) >= 2) & (parts.widths < columns)
     real &= ~encloses(parts, real)  # lines of the drawing around the text
     first, last = round(0.35 * rows), round(0.65 * rows)

@@ -215,7 +215,9 @@ def try_out(label: str, share: int, settings: Settings, *, by: str, why: str) ->
     registry = ModelRegistry(settings)
     version = registry.check_deployable(label)
     if share and version.label == registry.resolve("champion"):
-        raise ForbiddenTransition(f"{version.label} is the champion, which every pod answers with. Try another version.")
+        raise ForbiddenTransition(
+            f"{version.label} is the champion, which every pod answers with. Try another version."
+        )
     cluster = Cluster(settings)
     if share == 0:
         cluster.scale(CANARY, 0)
