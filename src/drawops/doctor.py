@@ -125,9 +125,10 @@ def _servers(settings: Settings) -> list[Check]:
 
 def _pods(settings: Settings) -> list[Check]:
     """The servers of the cluster that this home deploys to, where it has one: others' clusters are left alone."""
-    if not settings.kubernetes_namespace and not os.environ.get("KUBERNETES_SERVICE_HOST"):
+    from drawops.serving.kubernetes import Cluster, in_a_pod
+
+    if not settings.kubernetes_namespace and not in_a_pod():
         return []
-    from drawops.serving.kubernetes import Cluster
 
     try:
         return [Check("pods", True, Cluster(settings).state())]

@@ -62,7 +62,7 @@ def test_characters_over_each_other_are_no_line():
 
 def test_a_finished_line_has_little_room_around_its_ink():
     box = tightened(drawn("12.5", 200, 100), Box(200, 100, 120, 60, 0))
-    _, parts = ink_parts(drawn("12.5", 200, 100))
+    parts = ink_parts(drawn("12.5", 200, 100))
     assert box.bounds()[0] == pytest.approx(parts.left.min(), abs=5)
     assert box.bounds()[3] == pytest.approx(parts.bottom.max(), abs=5)
 

@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from drawops.errors import ForbiddenTransition, SettingsError, Unavailable
@@ -21,6 +22,7 @@ STABLE, CANARY = "drawops-server", "drawops-server-canary"
 VERSION = "drawops.io/model-version"
 PORT = 8080
 TIMEOUT_S = 600.0
+_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _POLL_S = 0.5
 _PATIENCE_S = 15.0  # a pod that starts as it should takes no longer to be placed and to have its image
 
@@ -233,6 +235,9 @@ def canary_pods(stable: int, share: int) -> int:
     return max(1, math.floor(stable * share / (100 - share) + 0.5))
 
 
+def in_a_pod() -> bool:
+    return _NAMESPACE.is_file()
+
+
 def _pod_namespace() -> str:
-    with open("/var/run/secrets/kubernetes.io/serviceaccount/namespace", encoding="utf-8") as stream:
-        return stream.read().strip()
+    return _NAMESPACE.read_text(encoding="utf-8").strip()
