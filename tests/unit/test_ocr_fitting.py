@@ -48,6 +48,15 @@ def test_letters_on_a_line_are_freed_of_it():
     assert (line.crop.min(axis=2) < 128).sum(axis=1).max() < 0.8 * line.ink[0]  # the line would be a full row
 
 
+def test_figures_that_a_line_runs_through_stay_whole():
+    plain, crossed = (
+        fit(drawn("1118", 200, 100, *lines), Box(200, 100, 80, 40, 0)) for lines in ((), ((60, 98, 390, 98),))
+    )
+    assert (crossed.crop.min(axis=2) < 128).sum(axis=1).max() < 0.8 * 60  # the line is gone
+    ink, left = ((line.crop.min(axis=2) < 128).sum() for line in (plain, crossed))
+    assert left == pytest.approx(ink, rel=0.08)
+
+
 def test_a_cut_number_is_taken_in_whole_over_its_decimal_point():
     image = drawn("23.5", 200, 100)
     line = fit(image, Box(186, 100, 36, 32, 0))

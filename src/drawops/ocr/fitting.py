@@ -15,6 +15,7 @@ INK_CONTRAST = 50  # grey levels between paper and the faintest ink
 MARGIN = 0.15  # white around the characters, in character heights
 _SQUARISH = 2.2  # boxes below this aspect may hold one figure and much else
 _STROKE = 0.08  # narrower than this share of its height is no 1 but a line
+_CROSSING = 0.4  # of its height a stroke of a character takes at most of a line through it
 _SMALLEST = 8  # pixels: lower characters can't be read
 _EDGE = 0.12  # and around those of a finished line
 
@@ -308,14 +309,34 @@ def _without_lines(
         alone = not len(rows) or min(np.ptp(rows), np.ptp(columns)) + 1 <= max(3, 0.15 * height)
         (strokes if alone else knots)[n + 1] = alone or beyond[n]
     gone = strokes[parts.labels].astype(np.uint8)
-    rules = None
+    rules, kept = None, np.zeros_like(gone)
     if knots.any():
         hung = knots[parts.labels]
-        level, upright = _rules(hung.astype(np.uint8), tall or 0.7 * height)
+        ink = hung.astype(np.uint8)
+        level, upright = _rules(ink, tall or 0.7 * height)
         gone |= level | upright
         rules = _Rules(np.flatnonzero(upright.any(axis=0)), hung)
-    clean[cv2.dilate(gone, np.ones((3, 3), np.uint8)).astype(bool)] = paper_colour(window)
+        kept = _crossings(ink, level, upright, tall or 0.7 * height)
+    clean[cv2.dilate(gone, np.ones((3, 3), np.uint8)) > kept] = paper_colour(window)
     return clean, rules
+
+
+def _crossings(
+    ink: NDArray[np.uint8], level: NDArray[np.uint8], upright: NDArray[np.uint8], tall: float
+) -> NDArray[np.uint8]:
+    """Of a mask (h, w) of 0 and 1 what lies on rules and goes on at both sides of them: strokes of characters that a
+    line runs through. Heads of arrows do as well, but are longer."""
+    rest = ink & ~cv2.dilate(level | upright, np.ones((3, 3), np.uint8))
+    reach, longest = max(6, round(0.3 * tall)), max(4, round(_CROSSING * tall))
+    found = np.zeros_like(ink)
+    for other, shape, ends, along in (
+        (upright, (reach, 3), ((-1, 0), (-1, reach - 1)), (1, longest)),
+        (level, (3, reach), ((0, -1), (reach - 1, -1)), (longest, 1)),
+    ):
+        before, after = (cv2.dilate(rest, np.ones(shape, np.uint8), anchor=end) for end in ends)
+        strokes = ink & before & after & ~other
+        found |= np.asarray(strokes & ~cv2.morphologyEx(strokes, cv2.MORPH_OPEN, np.ones(along, np.uint8)), np.uint8)
+    return found
 
 
 def _rules(ink: NDArray[np.uint8], tall: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
