@@ -23,6 +23,7 @@ _REACH = 12.0  # of the text's height, to either side
 _HIGH = 1.1, 3.2  # a frame's height by that of its text
 _WHOLE = 0.9  # share of a rule that is inked
 _MOST_CELLS = 6
+_FIRST = 2.0  # of its height: a wider first cell holds no characteristic but a word of a title block
 _SURE = 0.6
 
 
@@ -142,6 +143,6 @@ def _rules_around(
         first -= 1
     while last + 1 < len(starts) and cell(last, last + 1):
         last += 1
-    if not 2 <= last - first <= _MOST_CELLS:
+    if not 2 <= last - first <= _MOST_CELLS or starts[first + 1] - ends[first] > _FIRST * (bottom - top):
         return None
     return top + 2, bottom - 1, int(ends[first]), int(starts[last]), wide
