@@ -17,6 +17,8 @@ _SQUARISH = 2.2  # boxes below this aspect may hold one figure and much else
 _STROKE = 0.08  # narrower than this share of its height is no 1 but a line
 _CROSSING = 0.4  # of its height a stroke of a character takes at most of a line through it
 _SMALLEST = 8  # pixels: lower characters can't be read
+_FLAT = 1.6  # wider for its height is what hung on a line no character, but the arrow at its end
+_CUT = 0.25  # share of a character in the box from which it belongs to it
 _EDGE = 0.12  # and around those of a finished line
 
 
@@ -90,7 +92,8 @@ def fit(image: Image, box: Box, *, shrink: bool = True) -> Fitted:
     clean, rules = _without_lines(window, parts, (left, top, right, bottom), _tall(parts, letters))
     if rules:  # characters that hung on a line stand free now
         parts = ink_parts(clean)
-        letters = _letters(parts, left, top, right, bottom)
+        freed = _any_of(parts, rules.hung)
+        letters = _letters(parts, left, top, right, bottom) & ~(freed & (parts.widths > _FLAT * parts.heights))
     squarish = shrink and box.length < _SQUARISH * box.height
     inner = _inner_row(parts, left, top, right, bottom) if squarish else None
     if inner is not None:
@@ -100,7 +103,7 @@ def fit(image: Image, box: Box, *, shrink: bool = True) -> Fitted:
     new_left, new_top, new_right, new_bottom = left, top, right, bottom
     ink, stacked = None, False
     if letters.any():
-        low, up, high, down = _grown(parts, letters, rules)
+        low, up, high, down = _grown(parts, letters, rules, (left, right))
         margin = MARGIN * (down - up)
         new_left, new_right = min(left, low - margin), max(right, high + margin)
         new_top, new_bottom = min(top, up - margin), max(bottom, down + margin)
@@ -108,6 +111,8 @@ def fit(image: Image, box: Box, *, shrink: bool = True) -> Fitted:
         stacked = _stand_over_each_other(parts, letters)
     x0, x1 = max(0, round(new_left)), min(columns, round(new_right))
     y0, y1 = max(0, round(new_top)), min(rows, round(new_bottom))
+    if ink:
+        clean = _without_ends(clean, parts, (low, up, high, down), (x0, y0, x1, y1))
     part = window_box.part(float(x0), float(y0), float(x1), float(y1))
     return Fitted(
         part, np.ascontiguousarray(clean[y0:y1, x0:x1]), ink, stacked=stacked, shrunk=box if inner is not None else None
@@ -149,7 +154,11 @@ def ink_mask(window: Image) -> NDArray[np.uint8]:
 
 def ink_parts(window: Image) -> Parts:
     """The connected pieces of what is darker than the paper."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink_mask(window), connectivity=8)
+    return _parts_of(ink_mask(window))
+
+
+def _parts_of(mask: NDArray[np.uint8]) -> Parts:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     left, top, width, height = np.asarray(stats[1:, :4], np.int32).T
     return Parts(left, top, left + width, top + height, np.asarray(labels, np.int32))
 
@@ -173,6 +182,13 @@ def _quantile(picture: NDArray[np.uint8], channel: int, share: float, mask: NDAr
     return int(np.searchsorted(below, share * below[-1]))
 
 
+def _any_of(parts: Parts, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which pieces of ink have a pixel of a mask (h, w)."""
+    touched = np.zeros(len(parts.left) + 1, bool)
+    touched[parts.labels[mask]] = True
+    return touched[1:]
+
+
 def _letters(parts: Parts, left: float, top: float, right: float, bottom: float) -> NDArray[np.bool_]:
     """Which pieces of ink stand in the box and have the size of characters."""
     height = bottom - top
@@ -185,6 +201,8 @@ def _letters(parts: Parts, left: float, top: float, right: float, bottom: float)
         & (parts.heights > 0.2 * height)
         & (size > 0.3 * height)
         & (size < 1.5 * height)
+        & (parts.top > 0)
+        & (parts.bottom < len(parts.labels))
     )
 
 
@@ -239,9 +257,11 @@ def _tall(parts: Parts, letters: NDArray[np.bool_]) -> float:
     return upper_quartile(parts.heights[letters]) if letters.any() else 0.0
 
 
-def _grown(parts: Parts, letters: NDArray[np.bool_], rules: _Rules | None) -> tuple[float, float, float, float]:
-    """Edges of the ink of `letters` and of the characters that the box cuts or that follow closely: free-standing
-    ones, not beyond the nearest wall."""
+def _grown(
+    parts: Parts, letters: NDArray[np.bool_], rules: _Rules | None, ends: tuple[float, float]
+) -> tuple[float, float, float, float]:
+    """Edges of the ink of `letters` and of the characters that the `ends` of the box (left, right) cut or that follow
+    closely: free-standing ones, not beyond the nearest wall."""
     tall = _tall(parts, letters)
     row_top, row_bottom = float(np.median(parts.top[letters])), float(np.median(parts.bottom[letters]))
     low, high = float(parts.left[letters].min()), float(parts.right[letters].max())
@@ -267,11 +287,13 @@ def _grown(parts: Parts, letters: NDArray[np.bool_], rules: _Rules | None) -> tu
         walls = rules.walls
         alike &= parts.left >= max(walls[walls <= low], default=-1)
         alike &= parts.right <= min(walls[walls >= high], default=np.inf)
-        alike[np.unique(parts.labels[rules.hung & (parts.labels > 0)]) - 1] = False
+        alike &= ~_any_of(parts, rules.hung)
     # A decimal point or a minus sign makes the way to the next character longer.
     marks = (parts.heights < 0.5 * tall) & (parts.widths < 0.9 * tall) & (parts.heights > 0.08 * tall)
     marks &= (parts.top > row_top + (0.3 - reach) * tall) & (parts.bottom < row_bottom + reach * tall)
-    taken = letters.copy()
+    within = np.minimum(parts.right, ends[1]) - np.maximum(parts.left, ends[0])
+    taken = letters | (alike & (within > _CUT * parts.widths))
+    low, high = min(low, float(parts.left[taken].min())), max(high, float(parts.right[taken].max()))
     while True:
         behind, before = marks & (parts.left >= high - 1), marks & (parts.right <= low + 1)
         end = max(parts.right[behind & (parts.left - high < 0.4 * tall)], default=high)
@@ -313,7 +335,11 @@ def _without_lines(
     if knots.any():
         hung = knots[parts.labels]
         ink = hung.astype(np.uint8)
-        level, upright = _rules(ink, tall or 0.7 * height)
+        level = _level_rules(ink, tall or 0.7 * height)
+        if not tall:  # the rule that all characters hung on is gone
+            free = _parts_of(cv2.subtract(ink, cv2.dilate(level, np.ones((3, 3), np.uint8))))
+            tall = _tall(free, _letters(free, left, top, right, bottom))
+        upright = _upright_rules(ink, max(1.4 * (tall or 0.7 * height), 0.85 * height), tall or 0.7 * height)
         gone |= level | upright
         rules = _Rules(np.flatnonzero(upright.any(axis=0)), hung)
         kept = _crossings(ink, level, upright, tall or 0.7 * height)
@@ -339,13 +365,43 @@ def _crossings(
     return found
 
 
-def _rules(ink: NDArray[np.uint8], tall: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Of a mask (h, w) of 0 and 1 the thin level, and upright, strokes that are longer than characters have them."""
-    fat = max(6, round(0.45 * tall))  # a frame's heavy walls are thinner
-    level, upright = (1, round(2 * tall)), (round(1.4 * tall), 1)
-    found = []
-    for along, across, aside in ((level, (fat, 1), (3, 1)), (upright, (1, fat), (1, 3))):
-        askew = cv2.dilate(ink, np.ones(aside, np.uint8))  # a scan is never quite level
-        runs = cv2.bitwise_and(ink, cv2.morphologyEx(askew, cv2.MORPH_OPEN, np.ones(along, np.uint8)))
-        found.append(np.asarray(runs & ~cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones(across, np.uint8)), np.uint8))
-    return found[0], found[1]
+def _without_ends(
+    window: Image, parts: Parts, ink: tuple[float, float, float, float], crop: tuple[int, int, int, int]
+) -> Image:
+    """The window without what lies beside the characters and goes on outside of the crop: the arrow of a dimension line
+    that stops at them, the piece of another text. (left, top, right, bottom) each."""
+    low, up, high, down = ink
+    left, top, right, bottom = crop
+    beside = (parts.right <= low) | (parts.left >= high) | (parts.bottom <= up) | (parts.top >= down)
+    cut = (parts.left < left) | (parts.right > right) | (parts.top < top) | (parts.bottom > bottom)
+    seen = (parts.left < right) & (parts.right > left) & (parts.top < bottom) & (parts.bottom > top)
+    no_mark = np.maximum(parts.widths, parts.heights) > 0.9 * (down - up)
+    gone = beside & cut & seen & no_mark
+    if not gone.any():
+        return window
+    mask = np.concatenate([[False], gone])[parts.labels].view(np.uint8)
+    clean = window.copy()
+    clean[cv2.dilate(mask, np.ones((3, 3), np.uint8)).astype(bool)] = paper_colour(window)
+    return clean
+
+
+def _level_rules(ink: NDArray[np.uint8], tall: float) -> NDArray[np.uint8]:
+    """Of a mask (h, w) of 0 and 1 the thin level strokes that are longer than characters, which are `tall`, have them."""
+    return _rules(ink, (1, round(2 * tall)), (_fat(tall), 1), (3, 1))
+
+
+def _upright_rules(ink: NDArray[np.uint8], longer: float, tall: float) -> NDArray[np.uint8]:
+    """The thin upright ones that are `longer` than so many pixels: a Chinese character has some as long as it is high."""
+    return _rules(ink, (round(longer), 1), (1, _fat(tall)), (1, 3))
+
+
+def _fat(tall: float) -> int:
+    return max(6, round(0.45 * tall))  # a frame's heavy walls are thinner
+
+
+def _rules(
+    ink: NDArray[np.uint8], along: tuple[int, int], across: tuple[int, int], aside: tuple[int, int]
+) -> NDArray[np.uint8]:
+    askew = cv2.dilate(ink, np.ones(aside, np.uint8))  # a scan is never quite level
+    runs = cv2.bitwise_and(ink, cv2.morphologyEx(askew, cv2.MORPH_OPEN, np.ones(along, np.uint8)))
+    return np.asarray(runs & ~cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones(across, np.uint8)), np.uint8)
