@@ -78,3 +78,36 @@ def test_a_finished_line_has_little_room_around_its_ink():
 
 def test_an_empty_box_stays_as_it_is():
     assert tightened(np.full((100, 100, 3), 255, np.uint8), Box(50, 50, 40, 20, 0)) == Box(50, 50, 40, 20, 0)
+
+
+def test_the_arrows_of_a_line_that_stops_at_the_figures_are_left_out():
+    """As sizes are written in America: <-- 10 -->, the extension lines high on both sides."""
+    image = drawn("10", 200, 150, (110, 150, 178, 150), (222, 150, 290, 150), (110, 60, 110, 180), (290, 60, 290, 180))
+    for tip, base in ((110, 130), (290, 270)):
+        image = _with_arrow(image, tip, base, 150)
+    crop = fit(image, Box(200, 150, 150, 46, 0)).crop
+    inked = np.flatnonzero((crop.min(axis=2) < 128).any(axis=0))
+    assert np.ptp(inked) == pytest.approx(35, abs=8)  # of the figures alone
+
+
+def test_a_letter_that_the_box_cuts_in_half_is_taken_in_before_a_wide_gap():
+    image = drawn("M. Rossi", 200, 100)
+    whole = ink_parts(image)
+    line = fit(image, Box(211, 100, 105, 40, 0))  # begins in the M
+    assert line.ink is not None and line.ink[0] == pytest.approx(whole.right.max() - whole.left.min(), abs=3)
+
+
+def test_the_strokes_of_characters_that_touch_a_frame_stay():
+    page = Picture.new("RGB", (300, 200), "white")
+    picture = Picture.fromarray(text_picture("材料", size=20, margin=0, font="chinese"))
+    page.paste(picture, (102, 54))
+    ImageDraw.Draw(page).line((20, 52, 280, 52), fill="black", width=4)  # the frame, on the characters' heads
+    dark = np.asarray(picture).min(axis=2) < 128
+    crop = fit(np.asarray(page).copy(), Box(122, 64, 48, 23, 0)).crop
+    assert (crop.min(axis=2) < 128).sum() > 0.75 * dark.sum()
+
+
+def _with_arrow(image: np.ndarray, tip: int, base: int, y: int) -> np.ndarray:
+    page = Picture.fromarray(image)
+    ImageDraw.Draw(page).polygon([(tip, y), (base, y - 5), (base, y + 5)], fill="black")
+    return np.asarray(page).copy()

@@ -13,7 +13,7 @@ from drawops.ocr.boxes import Box, box_of_quad, overlap
 from drawops.ocr.drawing_model import write_drawing_model
 from drawops.ocr.files import read_upright
 from drawops.ocr.fitting import fit
-from drawops.ocr.reader import Reader, _tidy
+from drawops.ocr.reader import Reader, _are_bars, _as_high_as_it_is, _tidy
 from drawops.ocr.recogniser import Reading
 from drawops.ocr.vector import combine
 from drawops.settings import Settings
@@ -289,3 +289,16 @@ def test_walls_beside_a_text_are_not_read():
     assert _tidy("|0.05|A|") == "0.05|A"
     assert _tidy("M10×1.5-6g_") == "M10×1.5-6g"
     assert _tidy("|") == "|"
+
+
+def test_a_last_letter_by_itself_is_as_large_as_it_stands():
+    assert _as_high_as_it_is("TEETH Z", text_picture("TEETH z")) == "TEETH z"
+    assert _as_high_as_it_is("SECTION Z", text_picture("SECTION Z")) == "SECTION Z"
+    assert _as_high_as_it_is("变位系数 ×", text_picture("变位系数 x", font="chinese")) == "变位系数 x"
+
+
+def test_dashes_side_by_side_are_no_ones():
+    dashes = np.full((60, 60, 3), 255, np.uint8)
+    dashes[10:50, 18:22] = dashes[10:50, 38:42] = 0
+    assert _are_bars(dashes)
+    assert not _are_bars(text_picture("11"))

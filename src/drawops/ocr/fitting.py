@@ -337,7 +337,8 @@ def _without_lines(
         ink = hung.astype(np.uint8)
         level = _level_rules(ink, tall or 0.7 * height)
         if not tall:  # the rule that all characters hung on is gone
-            free = _parts_of(cv2.subtract(ink, cv2.dilate(level, np.ones((3, 3), np.uint8))))
+            ink = np.asarray(cv2.subtract(ink, cv2.dilate(level, np.ones((3, 3), np.uint8))), np.uint8)
+            free = _parts_of(ink)
             tall = _tall(free, _letters(free, left, top, right, bottom))
         upright = _upright_rules(ink, max(1.4 * (tall or 0.7 * height), 0.85 * height), tall or 0.7 * height)
         gone |= level | upright

@@ -14,7 +14,7 @@ from drawops.ocr.boxes import SQUARE, Box, box_of_quad, levelled, overlap, touch
 from drawops.ocr.detector import Detector
 from drawops.ocr.detectors import find_detector
 from drawops.ocr.engine_choice import choose_backend
-from drawops.ocr.fitting import Fitted, fit, tightened
+from drawops.ocr.fitting import Fitted, fit, ink_parts, tightened
 from drawops.ocr.frames import read_frames
 from drawops.ocr.joining import join_lines, without_lone_symbols
 from drawops.ocr.model_files import base_recogniser
@@ -28,9 +28,10 @@ MIN_SCORE = 0.5
 SURE = 0.9  # a reading at least this good, the right way round by convention, is not questioned
 OVERWHELMING = 8  # how many times smaller the doubt (1 - score) of the other way round must be to win
 MARKS = frozenset("+-—=|/\\.,'、…·:>⊕丨")  # a stroke or a centre mark of the drawing is read as one of these
-HOLES = frozenset("0Oo○〇申中口日田回十一二工")  # circles and rectangles
-DASHES = frozenset("1Il|/↗一丨")  # a dash of a hidden edge or of a pitch circle
+HOLES = frozenset("0Oo○〇⌖申中口日田回十一二工")  # circles and rectangles
+DASHES = frozenset("1IlL|/↗一丨")  # dashes of hidden edges, also where two meet, or of a pitch circle
 _SENTENCE = re.compile("[\u4e00-\u9fff].*。$")  # a Chinese note may end with a number
+_LAST_ALONE = re.compile(r"(?<=\s)[COPSUVWXZ×]$")
 _TICK = re.compile(r"^[/↗′'\\√\s-]+(?=Ra\s*\d)")  # of the symbol for surface texture, over which the roughness stands
 _WALLS = re.compile(r"^[_|\s]+(?=.)|(?<=.)[_|\s]+$")  # of frames and cells, and ends of lines under the text
 
@@ -76,7 +77,7 @@ class Reader:
             TextLine(text, line.box.quad(), line.box.angle, "ocr", reading.score)
             for line, reading in _without_doubles(found, readings)
             if reading.score >= _least_score(line, reading.text)
-            and (text := _tidy(reading.text))
+            and (text := _tidy(_as_high_as_it_is(reading.text, line.crop)))
             and (line.certain or not _is_shape(text, reading.score, line, usual, image.shape))
         ]
 
@@ -149,9 +150,33 @@ def _tidy(text: str) -> str:
     return (text if _SENTENCE.search(text) else re.sub(r"(?<=\d)。", "°", text)).replace("℃", "°C")
 
 
+def _are_bars(crop: Image) -> bool:
+    """Is all ink in upright bars, without the flag of a 1?"""
+    parts = ink_parts(crop)
+    pixels = np.bincount(parts.labels.ravel())[1:]
+    large = pixels > 0.2 * pixels.max(initial=0)
+    return bool(np.all(pixels[large] > 0.8 * (parts.widths * parts.heights)[large]))
+
+
+def _as_high_as_it_is(text: str, crop: Image) -> str:
+    """A last letter by itself that stands lower than the capitals before it is a small one: TEETH z. The network goes by
+    those before it, and these letters look the same large and small."""
+    if not (alone := _LAST_ALONE.search(text)):
+        return text
+    parts = ink_parts(crop)
+    characters = np.flatnonzero(parts.heights > 0.4 * parts.heights.max(initial=0))
+    if len(characters) < 2:
+        return text
+    last = characters[np.argmax(parts.right[characters])]
+    others = characters[characters != last]
+    top, height = float(np.median(parts.top[others])), float(np.median(parts.heights[others]))
+    small = parts.top[last] > top + 0.15 * height
+    return text[:-1] + alone[0].replace("×", "x").lower() if small else text
+
+
 def _is_shape(text: str, score: float, line: Fitted, usual_height: float, page: tuple[int, ...]) -> bool:
-    """Is a single character a hole, a stroke, a dash or an arrow of the drawing? `page` is (height, width, …)."""
-    if len(text) == 1 and text in DASHES and not line.box.score:
+    """Is what was read a hole, a stroke, dashes or an arrow of the drawing? `page` is (height, width, …)."""
+    if DASHES.issuperset(text) and (not line.box.score or (len(text) > 1 and _are_bars(line.crop))):
         return not at_edge(line.box.x, line.box.y, page[1], page[0])  # where zones have numbers
     if len(text) != 1 or (line.ink and text not in MARKS and text not in HOLES):
         return False
