@@ -6,7 +6,8 @@ from PIL import Image as Picture
 from PIL import ImageDraw
 
 from drawops.ocr.boxes import Box
-from drawops.ocr.fitting import fit, ink_parts, tightened
+from drawops.ocr.fitting import fit, tightened
+from drawops.ocr.ink import ink_parts
 from tests.pictures import text_picture
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from drawops.drawings.crops import crop_line
 from drawops.drawings.model import Image
 from drawops.ocr.boxes import Box
+from drawops.ocr.ink import Parts, any_of, ink_parts, paper_colour, parts_of
 from drawops.ocr.letters import upper_quartile
 
-INK_CONTRAST = 50  # grey levels between paper and the faintest ink
 MARGIN = 0.15  # white around the characters, in character heights
 _SQUARISH = 2.2  # boxes below this aspect may hold one figure and much else
 _STROKE = 0.08  # narrower than this share of its height is no 1 but a line
@@ -20,25 +20,6 @@ _SMALLEST = 8  # pixels: lower characters can't be read
 _FLAT = 1.6  # wider for its height is what hung on a line no character, but the arrow at its end
 _CUT = 0.25  # share of a character in the box from which it belongs to it
 _EDGE = 0.12  # and around those of a finished line
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Connected pieces of ink in a window: edges in window pixels and which is which in `labels`."""
-
-    left: NDArray[np.int32]
-    top: NDArray[np.int32]
-    right: NDArray[np.int32]
-    bottom: NDArray[np.int32]
-    labels: NDArray[np.int32]
-
-    @property
-    def widths(self) -> NDArray[np.int32]:
-        return self.right - self.left
-
-    @property
-    def heights(self) -> NDArray[np.int32]:
-        return self.bottom - self.top
 
 
 @dataclass(frozen=True)
@@ -92,7 +73,7 @@ def fit(image: Image, box: Box, *, shrink: bool = True) -> Fitted:
     clean, rules = _without_lines(window, parts, (left, top, right, bottom), _tall(parts, letters))
     if rules:  # characters that hung on a line stand free now
         parts = ink_parts(clean)
-        freed = _any_of(parts, rules.hung)
+        freed = any_of(parts, rules.hung)
         letters = _letters(parts, left, top, right, bottom) & ~(freed & (parts.widths > _FLAT * parts.heights))
     squarish = shrink and box.length < _SQUARISH * box.height
     inner = _inner_row(parts, left, top, right, bottom) if squarish else None
@@ -112,7 +93,7 @@ def fit(image: Image, box: Box, *, shrink: bool = True) -> Fitted:
     x0, x1 = max(0, round(new_left)), min(columns, round(new_right))
     y0, y1 = max(0, round(new_top)), min(rows, round(new_bottom))
     if ink:
-        clean = _without_ends(clean, parts, (low, up, high, down), (x0, y0, x1, y1))
+        clean = _without_ends(clean, parts, rules, (low, up, high, down), (x0, y0, x1, y1))
     part = window_box.part(float(x0), float(y0), float(x1), float(y1))
     return Fitted(
         part, np.ascontiguousarray(clean[y0:y1, x0:x1]), ink, stacked=stacked, shrunk=box if inner is not None else None
@@ -144,49 +125,6 @@ def tightened(image: Image, box: Box) -> Box:
     left, right = max(0.0, left - margin), min(float(columns), right + margin)
     top, bottom = max(0.0, top - margin), min(float(rows), bottom + margin)
     return box.part(left, top, right, bottom)
-
-
-def ink_mask(window: Image) -> NDArray[np.uint8]:
-    """(H, W) of 0 and 1: what is darker than the paper."""
-    grey, paper = _grey(window)
-    return (grey < paper - INK_CONTRAST).view(np.uint8)
-
-
-def ink_parts(window: Image) -> Parts:
-    """The connected pieces of what is darker than the paper."""
-    return _parts_of(ink_mask(window))
-
-
-def _parts_of(mask: NDArray[np.uint8]) -> Parts:
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    left, top, width, height = np.asarray(stats[1:, :4], np.int32).T
-    return Parts(left, top, left + width, top + height, np.asarray(labels, np.int32))
-
-
-def paper_colour(window: Image) -> NDArray[np.uint8]:
-    """(3,) RGB."""
-    grey, paper = _grey(window)
-    bright = (grey >= paper).view(np.uint8)
-    return np.array([_quantile(window, channel, 0.5, bright) for channel in range(3)], np.uint8)
-
-
-def _grey(window: Image) -> tuple[NDArray[np.uint8], int]:
-    """(H, W), and the level of the paper, which no drawing covers by more than four fifths."""
-    grey = np.asarray(cv2.cvtColor(window, cv2.COLOR_RGB2GRAY), np.uint8)
-    return grey, _quantile(grey, 0, 0.8)
-
-
-def _quantile(picture: NDArray[np.uint8], channel: int, share: float, mask: NDArray[np.uint8] | None = None) -> int:
-    """The level that a share of the pixels of a channel is not above."""
-    below = np.cumsum(cv2.calcHist([picture], [channel], mask, [256], [0, 256]))
-    return int(np.searchsorted(below, share * below[-1]))
-
-
-def _any_of(parts: Parts, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which pieces of ink have a pixel of a mask (h, w)."""
-    touched = np.zeros(len(parts.left) + 1, bool)
-    touched[parts.labels[mask]] = True
-    return touched[1:]
 
 
 def _letters(parts: Parts, left: float, top: float, right: float, bottom: float) -> NDArray[np.bool_]:
@@ -287,11 +225,12 @@ def _grown(
         walls = rules.walls
         alike &= parts.left >= max(walls[walls <= low], default=-1)
         alike &= parts.right <= min(walls[walls >= high], default=np.inf)
-        alike &= ~_any_of(parts, rules.hung)
+        alike &= ~any_of(parts, rules.hung)
     # A decimal point or a minus sign makes the way to the next character longer.
     marks = (parts.heights < 0.5 * tall) & (parts.widths < 0.9 * tall) & (parts.heights > 0.08 * tall)
     marks &= (parts.top > row_top + (0.3 - reach) * tall) & (parts.bottom < row_bottom + reach * tall)
     within = np.minimum(parts.right, ends[1]) - np.maximum(parts.left, ends[0])
+    near = _near(parts.left[letters], parts.right[letters], tall)
     taken = letters | (alike & (within > _CUT * parts.widths))
     low, high = min(low, float(parts.left[taken].min())), max(high, float(parts.right[taken].max()))
     while True:
@@ -299,12 +238,20 @@ def _grown(
         end = max(parts.right[behind & (parts.left - high < 0.4 * tall)], default=high)
         start = min(parts.left[before & (low - parts.right < 0.4 * tall)], default=low)
         gap = np.maximum(parts.left - end, start - parts.right)
-        more = alike & ~taken & (gap < 0.4 * tall)
+        more = alike & ~taken & (gap < near)
         if not more.any():
             break
         taken |= more
         low, high = min(low, float(parts.left[more].min())), max(high, float(parts.right[more].max()))
     return low, float(parts.top[taken].min()), high, float(parts.bottom[taken].max())
+
+
+def _near(left: NDArray[np.int32], right: NDArray[np.int32], tall: float) -> float:
+    """How far the next character of a line may be: less than half as far as it is high, further in wide writing."""
+    order = np.argsort(left)
+    gaps = left[order][1:] - np.maximum.accumulate(right[order])[:-1]
+    usual = float(np.median(gaps)) if len(gaps) >= 3 else 0.0
+    return min(max(0.4 * tall, 1.3 * usual), 0.8 * tall)
 
 
 def _without_lines(
@@ -336,14 +283,16 @@ def _without_lines(
         hung = knots[parts.labels]
         ink = hung.astype(np.uint8)
         level = _level_rules(ink, tall or 0.7 * height)
+        hanging = ink
         if not tall:  # the rule that all characters hung on is gone
-            ink = np.asarray(cv2.subtract(ink, cv2.dilate(level, np.ones((3, 3), np.uint8))), np.uint8)
-            free = _parts_of(ink)
+            hanging = np.asarray(cv2.subtract(ink, cv2.dilate(level, np.ones((3, 3), np.uint8))), np.uint8)
+            free = parts_of(hanging)
             tall = _tall(free, _letters(free, left, top, right, bottom))
-        upright = _upright_rules(ink, max(1.4 * (tall or 0.7 * height), 0.85 * height), tall or 0.7 * height)
+        tall = tall or 0.7 * height
+        upright = _upright_rules(hanging, level, tall, 0.85 * height)
         gone |= level | upright
         rules = _Rules(np.flatnonzero(upright.any(axis=0)), hung)
-        kept = _crossings(ink, level, upright, tall or 0.7 * height)
+        kept = _crossings(ink, level, upright, tall)
     clean[cv2.dilate(gone, np.ones((3, 3), np.uint8)) > kept] = paper_colour(window)
     return clean, rules
 
@@ -367,16 +316,22 @@ def _crossings(
 
 
 def _without_ends(
-    window: Image, parts: Parts, ink: tuple[float, float, float, float], crop: tuple[int, int, int, int]
+    window: Image,
+    parts: Parts,
+    rules: _Rules | None,
+    ink: tuple[float, float, float, float],
+    crop: tuple[int, int, int, int],
 ) -> Image:
     """The window without what lies beside the characters and goes on outside of the crop: the arrow of a dimension line
     that stops at them, the piece of another text. (left, top, right, bottom) each."""
     low, up, high, down = ink
     left, top, right, bottom = crop
     beside = (parts.right <= low) | (parts.left >= high) | (parts.bottom <= up) | (parts.top >= down)
-    cut = (parts.left < left) | (parts.right > right) | (parts.top < top) | (parts.bottom > bottom)
+    cut = (parts.left <= left) | (parts.right >= right) | (parts.top <= top) | (parts.bottom >= bottom)
     seen = (parts.left < right) & (parts.right > left) & (parts.top < bottom) & (parts.bottom > top)
     no_mark = np.maximum(parts.widths, parts.heights) > 0.9 * (down - up)
+    if rules:
+        no_mark |= any_of(parts, rules.hung)
     gone = beside & cut & seen & no_mark
     if not gone.any():
         return window
@@ -391,9 +346,18 @@ def _level_rules(ink: NDArray[np.uint8], tall: float) -> NDArray[np.uint8]:
     return _rules(ink, (1, round(2 * tall)), (_fat(tall), 1), (3, 1))
 
 
-def _upright_rules(ink: NDArray[np.uint8], longer: float, tall: float) -> NDArray[np.uint8]:
-    """The thin upright ones that are `longer` than so many pixels: a Chinese character has some as long as it is high."""
-    return _rules(ink, (round(longer), 1), (1, _fat(tall)), (1, 3))
+def _upright_rules(ink: NDArray[np.uint8], level: NDArray[np.uint8], tall: float, high: float) -> NDArray[np.uint8]:
+    """The thin upright ones that are longer than characters have them. Those of Chinese characters are as long as these
+    are high: what is less than `high` is a wall only where it stands between two level ones."""
+    upright = _rules(ink, (round(1.4 * tall), 1), (1, _fat(tall)), (1, 3))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(upright, connectivity=8)
+    ruled = cv2.dilate(level, np.ones((5, 3), np.uint8)) > 0
+    walls = np.zeros(count, bool)
+    for n in range(1, count):
+        left, top, width, height = (int(v) for v in stats[n, :4])
+        ends = ruled[top, left : left + width], ruled[top + height - 1, left : left + width]
+        walls[n] = height >= high or all(end.any() for end in ends)
+    return walls[labels].astype(np.uint8)
 
 
 def _fat(tall: float) -> int:

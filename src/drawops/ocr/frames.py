@@ -12,7 +12,8 @@ from drawops.datasets.text import normalise
 from drawops.drawings.crops import crop_line
 from drawops.drawings.model import Image
 from drawops.ocr.boxes import Box, overlap
-from drawops.ocr.fitting import MARGIN, Fitted, ink_mask, ink_parts, paper_colour
+from drawops.ocr.fitting import MARGIN, Fitted
+from drawops.ocr.ink import ink_mask, ink_parts, paper_colour
 from drawops.ocr.joining import CHARACTERISTICS, is_frame
 from drawops.ocr.recogniser import Reading
 

@@ -14,8 +14,9 @@ from drawops.ocr.boxes import SQUARE, Box, box_of_quad, levelled, overlap, touch
 from drawops.ocr.detector import Detector
 from drawops.ocr.detectors import find_detector
 from drawops.ocr.engine_choice import choose_backend
-from drawops.ocr.fitting import Fitted, fit, ink_parts, tightened
+from drawops.ocr.fitting import Fitted, fit, tightened
 from drawops.ocr.frames import read_frames
+from drawops.ocr.ink import ink_parts
 from drawops.ocr.joining import join_lines, without_lone_symbols
 from drawops.ocr.model_files import base_recogniser
 from drawops.ocr.recogniser import Reading, Recogniser

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from drawops.datasets.text import normalise
 from drawops.drawings.model import Image
 from drawops.ocr.boxes import Box, wrap
-from drawops.ocr.fitting import Fitted, Parts, encloses, fit, ink_parts
+from drawops.ocr.fitting import Fitted, encloses, fit
+from drawops.ocr.ink import Parts, ink_parts
 from drawops.ocr.recogniser import Reading
 
 _ROW = re.compile(r"\(?(?:[+\-±]?\s*\d*[.,]\d+|[+\-±]\s*\d+|[0Oo]|0[.,]0+)\s*[°']?\)?")
