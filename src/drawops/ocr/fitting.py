@@ -329,16 +329,26 @@ def _without_ends(
     beside = (parts.right <= low) | (parts.left >= high) | (parts.bottom <= up) | (parts.top >= down)
     cut = (parts.left <= left) | (parts.right >= right) | (parts.top <= top) | (parts.bottom >= bottom)
     seen = (parts.left < right) & (parts.right > left) & (parts.top < bottom) & (parts.bottom > top)
-    no_mark = np.maximum(parts.widths, parts.heights) > 0.9 * (down - up)
+    tall, size = down - up, np.maximum(parts.widths, parts.heights)
+    gone = cut & (size > 0.9 * tall)  # a minus is smaller
     if rules:
-        no_mark |= any_of(parts, rules.hung)
-    gone = beside & cut & seen & no_mark
+        gone |= any_of(parts, rules.hung) & (cut | (size < 0.4 * tall))  # what rules leave where they meet
+    gone &= beside & seen
+    row = parts.labels[round(up) : round(down), left:right]
+    for n in np.flatnonzero(gone):
+        gone[n] = not _holds_a_character(row == n + 1, tall)
     if not gone.any():
         return window
     mask = np.concatenate([[False], gone])[parts.labels].view(np.uint8)
     clean = window.copy()
     clean[cv2.dilate(mask, np.ones((3, 3), np.uint8)).astype(bool)] = paper_colour(window)
     return clean
+
+
+def _holds_a_character(ink: NDArray[np.bool_], tall: float) -> bool:
+    """Is ink (h, w) in a row of characters as high as they are over more than a stroke: one that a line runs into?"""
+    heights = np.where(ink.any(axis=0), len(ink) - ink.argmax(axis=0) - ink[::-1].argmax(axis=0), 0)
+    return bool((heights > 0.6 * tall).sum() > max(4, 0.25 * tall))
 
 
 def _level_rules(ink: NDArray[np.uint8], tall: float) -> NDArray[np.uint8]:
