@@ -203,17 +203,13 @@ def _grown(
     tall = _tall(parts, letters)
     row_top, row_bottom = float(np.median(parts.top[letters])), float(np.median(parts.bottom[letters]))
     low, high = float(parts.left[letters].min()), float(parts.right[letters].max())
-    # A character stands on the same row, is about as high as the others, and not a line of the drawing.
-    alike = (
-        (parts.heights > 0.5 * tall)
-        & (parts.heights < 1.6 * tall)
-        & (parts.widths < 1.6 * tall)
-        & (parts.top > row_top - 0.4 * tall)
-        & (parts.bottom < row_bottom + 0.4 * tall)
-    )
-    # Deviations are smaller than their size, and stand partly above or below it. With one the other one is taken too.
     size = letters & (parts.heights > 0.85 * parts.heights[letters].max())
     high_as, size_top, size_bottom = (float(np.median(v[size])) for v in (parts.heights, parts.top, parts.bottom))
+    # A character stands on the same row, is about as high as the others, and not a line of the drawing.
+    on_row = (parts.top > row_top - 0.4 * tall) & (parts.bottom < row_bottom + 0.4 * tall)
+    on_row |= (parts.top > size_top - 0.2 * high_as) & (parts.bottom < size_bottom + 0.2 * high_as)
+    alike = on_row & (parts.heights > 0.5 * tall) & (parts.heights < 1.6 * tall) & (parts.widths < 1.6 * tall)
+    # Deviations are smaller than their size, and stand partly above or below it. With one the other one is taken too.
     small = (parts.heights > 0.4 * high_as) & (parts.heights < 0.85 * high_as) & (parts.widths < high_as)
     small &= (parts.bottom > size_top + 0.1 * high_as) & (parts.top < size_bottom - 0.1 * high_as)
     small &= (parts.top > size_top - 0.9 * high_as) & (parts.bottom < size_bottom + 0.9 * high_as)
