@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.errors import InputRefused
+from drawops.similarity.annotation import hatching, without_annotation
+from drawops.similarity.line_weights import between_weights, heavy_lines
+from drawops.similarity.masks import Mask, binary, block
 from drawops.similarity.photo import Box, flattened
 
-Mask = NDArray[np.uint8]
-"""(H, W) uint8, 0 or 255."""
-
 _WORK_SIDE = 2000  # pixels of the longer side at which shapes are looked for
+_FINE_SIDE = 3400  # at which heads of arrows are
 _PICTURE_SIDE = 1700  # up to this size a picture without frame is one view, however many pieces it has
 _MAX_VIEWS = 12
 _MASK = 0.6  # of its height, the white around a text, of both sides together
 _SPECK = 0.01  # of the largest piece of a view
 _WRITTEN = 0.12  # of a cell
+_TWO, _ONE = 0.35, 0.8  # of lines in weights between: up to that there are two weights, from that on one
 _LETTERS = 3  # and more are a note
 _INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below thin lines
 _SHARP = 60  # step of darkness within two pixels of a line's rim; grain makes up to 40, drawings 160 and more
@@ -66,12 +68,12 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
         return [replace(view, box=sheet_on_photo.on_photo(view.box)) for view in isolate(sheet_on_photo.grey)]
     darkness, scale = _darkness(grey)
     _take_out_folds(darkness)
-    ink = _binary(darkness > _INK)
+    ink = binary(darkness > _INK)
     if not _is_drawn(darkness, ink):
         return []
     frame = _drawing_area(ink)
     if frame is None and max(ink.shape) > _PICTURE_SIDE:
-        frame = _drawing_area(_binary(darkness > _PALE))
+        frame = _drawing_area(binary(darkness > _PALE))
     within = np.full_like(ink, 255) if frame is None else frame
     if frame is None and max(ink.shape) > _PICTURE_SIDE:
         within = _without_edge(within)
@@ -84,11 +86,11 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     sheet &= ~writing
     if not sheet.any():
         return []
-    outlines, told = _heavy_lines(darkness, sheet), False
+    outlines, told = heavy_lines(darkness, sheet), False
     one_weight = outlines is sheet
     if isinstance(page, Page) and page.outlines is not None:
         hidden = (writing | masked) & within  # an outline that runs under a text, or its white mask, is whole
-        shaded = _told(page.shaded, ink.shape) & _binary(darkness > _PALE) & within  # a picture in a file has no noise
+        shaded = _told(page.shaded, ink.shape) & binary(darkness > _PALE) & within  # a picture in a file has no noise
         drawn: Mask = ((ink & within) | hidden) & _told(page.outlines, ink.shape) | shaded
         if cv2.countNonZero(drawn) > 0.02 * cv2.countNonZero(sheet):  # else a sheet of dimensions only
             whole = one_weight or page.shaded is not None  # beside pictures heavy lines are no measure
@@ -97,10 +99,19 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
         apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
         views = _views(_fill(sheet), sheet, darkness if told else None, scale, gap=apart)
         return _without_writing(views, sheet, writing, scale) if apart else views
-    solid = _solid(outlines, told=told)
-    everything = solid if outlines is sheet else _solid(sheet, told=told)
-    if cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):  # what seemed light were outlines too
-        solid, outlines = everything, sheet
+    if told:
+        solid, everything = _solid(outlines, told=True), _solid(sheet, told=True)
+    else:
+        letter = _largest_letter(ink)
+        bare = without_annotation(sheet, _darkness(grey, _FINE_SIDE)[0], letter)
+        everything = _solid(bare, told=False)
+        _take_out_tables(everything, ink, writing)
+        solid, between = _solid(outlines, told=False), 1.0 if one_weight else between_weights(darkness, bare)
+        if between > _ONE or (between > _TWO and not _in_all(solid, everything)):
+            solid = everything
+        sheet = sheet & ~hatching(sheet) & ~_letters(sheet, letter)
+    if solid is everything or cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):
+        solid, outlines = everything, sheet  # what seemed light were outlines too
     if cv2.countNonZero(solid) < cv2.countNonZero(outlines) / 2:  # nothing closed: the drawn lines are the shape
         solid = outlines
     views = _views(solid, outlines, darkness, scale, gap=max(sheet.shape) // 150)
@@ -126,7 +137,7 @@ def _told(mask: NDArray[np.bool_] | None, shape: tuple[int, ...]) -> Mask:
     """A mask of the page at the working size."""
     if mask is None:
         return np.zeros(shape, np.uint8)
-    return _binary(cv2.resize(_binary(mask), shape[::-1], interpolation=cv2.INTER_AREA) > 0)
+    return binary(cv2.resize(binary(mask), shape[::-1], interpolation=cv2.INTER_AREA) > 0)
 
 
 def _grey(image: Image, name: str) -> NDArray[np.uint8]:
@@ -141,9 +152,9 @@ def _grey(image: Image, name: str) -> NDArray[np.uint8]:
     return cv2.min(cv2.min(red, green), blue)  # coloured ink is as dark as its darkest channel
 
 
-def _darkness(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+def _darkness(grey: NDArray[np.uint8], side: int = _WORK_SIDE) -> tuple[NDArray[np.uint8], float]:
     """Darkness, 0 paper to 255 ink, at the working size, and the scale from the page to it."""
-    scale = min(1.0, _WORK_SIDE / max(grey.shape))
+    scale = min(1.0, side / max(grey.shape))
     if scale < 1:  # areas are averaged, so a thin line keeps its weight
         size = (max(8, round(grey.shape[1] * scale)), max(8, round(grey.shape[0] * scale)))
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
@@ -175,8 +186,8 @@ def _take_out_folds(darkness: NDArray[np.uint8]) -> None:
 
 def _is_drawn(darkness: NDArray[np.uint8], ink: Mask) -> bool:
     """Whether ink ends sharply, as lines and silhouettes do; shadows on a photo fade."""
-    rim = ink & ~cv2.erode(ink, _block(3))
-    steps = cv2.morphologyEx(darkness, cv2.MORPH_GRADIENT, _block(5))[rim > 0]
+    rim = ink & ~cv2.erode(ink, block(3))
+    steps = cv2.morphologyEx(darkness, cv2.MORPH_GRADIENT, block(5))[rim > 0]
     return bool(len(steps)) and float(np.quantile(steps, 0.9)) >= _SHARP
 
 
@@ -185,14 +196,14 @@ def _drawing_area(ink: Mask) -> Mask | None:
 
     The paper inside a frame is one large white region, and its outer edge leaves out what is attached to the frame.
     """
-    tight = cv2.dilate(ink, _block(3))  # a scanned frame has gaps
+    tight = cv2.dilate(ink, block(3))  # a scanned frame has gaps
     count, labels, stats, _ = cv2.connectedComponentsWithStats(255 - tight, connectivity=4)
     page = ink.size
     outside = set(np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])))
     boxes = stats[:, cv2.CC_STAT_WIDTH].astype(np.int64) * stats[:, cv2.CC_STAT_HEIGHT]
     large = [i for i in range(1, count) if i not in outside and boxes[i] > 0.35 * page]
     for label in sorted(large, key=lambda i: -boxes[i]):
-        region = _binary(labels == label)
+        region = binary(labels == label)
         contours, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         contour = max(contours, key=cv2.contourArea)
         filled = cv2.contourArea(contour)
@@ -231,46 +242,13 @@ def _has_cells_outside(area: Mask, stats: NDArray[np.int32], labels: NDArray[np.
     return False
 
 
-def _heavy_lines(darkness: NDArray[np.uint8], sheet: Mask) -> Mask:
-    """The lines of the heavier of two line weights, or all of them when there is but one.
-
-    The weight of a line is its width times its darkness, in pixels: pale thin dimension lines are light on both
-    counts. It is measured with a mean over a box, which a straight line of width w crosses with w / box.
-    """
-    weight = cv2.blur(darkness.astype(np.float32), (_BOX, _BOX)) * (_BOX / 255)
-    areas = cv2.morphologyEx(sheet, cv2.MORPH_OPEN, _block(_BOX))  # shaded, filled
-    areas = cv2.dilate(areas, _block(_BOX))
-    lines = weight[(sheet > 0) & (areas == 0)]
-    lines = lines[lines > 0.2]
-    if len(lines) < 500:
-        return sheet
-    counts, edges = np.histogram(lines, bins=64, weights=1 / lines)  # by length, not by area
-    centres = (edges[:-1] + edges[1:]) / 2
-    threshold, light, heavy, share = _two_classes(counts, centres)
-    if heavy < 1.4 * light or share < 0.1:
-        return sheet
-    return sheet & (areas | _binary(weight >= threshold))
-
-
-def _two_classes(counts: NDArray[np.floating], centres: NDArray[np.floating]) -> tuple[float, float, float, float]:
-    """Otsu's threshold: the value, the means below and above it, the share of the smaller class."""
-    share = np.cumsum(counts) / counts.sum()
-    mass = np.cumsum(counts * centres) / counts.sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = (mass[-1] * share - mass) ** 2 / (share * (1 - share))
-    at = int(np.nanargmax(between[:-1]))
-    low = mass[at] / share[at]
-    high = (mass[-1] - mass[at]) / (1 - share[at])
-    return float(centres[at]), float(low), float(high), float(min(share[at], 1 - share[at]))
-
-
 def _solid(outlines: Mask, *, told: bool) -> Mask:
     """Closed outlines filled; what is thinner than a few pixels after that (leaders, centre lines) is gone. Where the file
     has `told` them from outlines, thin views stay."""
     filled = _fill(outlines)
     if told:  # shaded views are pictures, whose outlines have gaps
-        closed = _fill(cv2.morphologyEx(outlines, cv2.MORPH_CLOSE, _block(_GAP)))
-        filled |= cv2.morphologyEx(closed & ~filled, cv2.MORPH_OPEN, _block(_GAP + 1))  # slots stay
+        closed = _fill(cv2.morphologyEx(outlines, cv2.MORPH_CLOSE, block(_GAP)))
+        filled |= cv2.morphologyEx(closed & ~filled, cv2.MORPH_OPEN, block(_GAP + 1))  # slots stay
     radius = 2 if told else max(2, round(max(outlines.shape) / 400))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.morphologyEx(filled, cv2.MORPH_OPEN, disc)
@@ -279,7 +257,7 @@ def _solid(outlines: Mask, *, told: bool) -> Mask:
 def _fill(ink: Mask) -> Mask:
     padded = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     cv2.floodFill(padded, None, (0, 0), 128)
-    return _binary(padded[1:-1, 1:-1] != 128)
+    return binary(padded[1:-1, 1:-1] != 128)
 
 
 def _views(
@@ -306,24 +284,24 @@ def _edges(drawn: Mask, darkness: NDArray[np.uint8] | None) -> Mask:
     """Drawn lines without what is drawn solid; of that, given the darkness, as of shaded views on a sheet, the rims, also of
     holes, and the lines on it. Holes in the silhouette of a thing are its accidents."""
     width = _LINE * max(drawn.shape)
-    solid = cv2.morphologyEx(drawn, cv2.MORPH_OPEN, _block(max(_BOX, round(width))))
-    shaded = cv2.dilate(solid, _block(_BOX)) & drawn
+    solid = cv2.morphologyEx(drawn, cv2.MORPH_OPEN, block(max(_BOX, round(width))))
+    shaded = cv2.dilate(solid, block(_BOX)) & drawn
     lines = drawn & ~shaded
     if darkness is None:
         return lines
     if shaded.any():
-        darker = _binary(cv2.morphologyEx(darkness, cv2.MORPH_TOPHAT, _block(_BOX)) > _INK)
-        lines |= shaded & (~cv2.erode(drawn, _block(5)) | darker)
+        darker = binary(cv2.morphologyEx(darkness, cv2.MORPH_TOPHAT, block(_BOX)) > _INK)
+        lines |= shaded & (~cv2.erode(drawn, block(5)) | darker)
     if width > _BOX:
         return lines
     side = max(2, round(width))
-    wide = cv2.morphologyEx(lines, cv2.MORPH_OPEN, _block(side))  # for so small a view
-    return (lines & ~cv2.dilate(wide, _block(3))) | cv2.erode(wide, _block(side - 1))
+    wide = cv2.morphologyEx(lines, cv2.MORPH_OPEN, block(side))  # for so small a view
+    return (lines & ~cv2.dilate(wide, block(3))) | cv2.erode(wide, block(side - 1))
 
 
 def _pieces(solid: Mask, gap: int) -> Iterator[tuple[int, int, Mask]]:
     """Left, top and shape of each group of pieces nearer to each other than `gap`."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(solid, _block(max(3, gap))))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(solid, block(max(3, gap))))
     for label, (left, top, w, h, _) in enumerate(stats[1:].tolist(), start=1):
         window = (slice(top, top + h), slice(left, left + w))
         yield left, top, _without_specks(np.where(labels[window] == label, solid[window], np.uint8(0)))
@@ -334,13 +312,13 @@ def _without_specks(shape: Mask) -> Mask:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(shape)
     areas = stats[:, cv2.CC_STAT_AREA].astype(float)
     areas[0] = 0
-    return _binary(areas > _SPECK * areas.max())[labels]
+    return binary(areas > _SPECK * areas.max())[labels]
 
 
 def _without_writing(views: list[View], ink: Mask, writing: Mask, scale: float) -> list[View]:
     """Without those that are tables or notes, unless all are. `ink` is all that is drawn on the page, `writing` where the file
     says that text stands; letters of scans are told by their size."""
-    largest = max(12, max(ink.shape) // 50)
+    largest = _largest_letter(ink)
     kept = []
     for view in views:
         left, top, right, bottom = (round(v * scale) for v in view.box)
@@ -352,14 +330,36 @@ def _without_writing(views: list[View], ink: Mask, writing: Mask, scale: float) 
     return kept or views
 
 
+def _in_all(solid: Mask, everything: Mask) -> bool:
+    """Whether each large piece of everything is solid, be it in part."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(everything)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    covered = np.bincount(labels[solid > 0], minlength=len(stats))[1:]
+    return bool((covered > 0.1 * areas)[areas > 0.05 * areas.max(initial=0)].all())
+
+
+def _take_out_tables(solid: Mask, ink: Mask, writing: Mask) -> None:
+    """Those that lie so near to a view that they would be taken for its part: tolerance frames."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(solid)
+    largest = _largest_letter(ink)
+    for label, (x, y, w, h, area) in enumerate(stats[1:].tolist(), start=1):
+        window = slice(y, y + h), slice(x, x + w)
+        if area > 0.93 * w * h and _is_table(ink[window], writing[window] | _letters(ink[window], largest)):
+            solid[window][labels[window] == label] = 0
+
+
+def _largest_letter(page: Mask) -> int:
+    return max(12, max(page.shape) // 50)
+
+
 def _is_table(ink: Mask, written: Mask) -> bool:
     """Whether a rectangle consists of cells with writing in them: a table, a tolerance frame, a boxed note."""
-    rules = cv2.dilate(ink, _block(3))
+    rules = cv2.dilate(ink, block(3))
     rules[written > 0] = 0
     _, labels, stats, _ = cv2.connectedComponentsWithStats(255 - rules, connectivity=4)
     share = np.bincount(labels[written > 0], minlength=len(stats)) / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
     filled = stats[:, cv2.CC_STAT_AREA] / np.maximum(stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT], 1)
-    lettered = (share > _WRITTEN) & (filled > 0.85)
+    lettered = (share > _WRITTEN) & (filled > 0.75)
     lettered[0] = False
     return bool(stats[lettered, cv2.CC_STAT_AREA].sum() > 0.6 * stats[1:, cv2.CC_STAT_AREA].sum())  # rules may be heavy
 
@@ -379,16 +379,8 @@ def _letters(lines: Mask, largest: int) -> Mask:
         free = x > 0 and y > 0 and x + w < width and y + h < height
         if not free or not 4 <= max(w, h) <= largest:
             continue
-        piece = _binary(labels[y : y + h, x : x + w] == label)
+        piece = binary(labels[y : y + h, x : x + w] == label)
         if 0.8 < w / h < 1.25 and cv2.countNonZero(_fill(piece)) > 0.65 * w * h and inked < 0.5 * w * h:
             continue
         boxes[y : y + h, x : x + w] = 255
     return boxes
-
-
-def _block(side: int) -> Mask:
-    return np.ones((side, side), np.uint8)
-
-
-def _binary(condition: NDArray[np.bool_]) -> Mask:
-    return condition.astype(np.uint8) * 255
