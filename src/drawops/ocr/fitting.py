@@ -231,8 +231,8 @@ def _grown(
     low, high = min(low, float(parts.left[taken].min())), max(high, float(parts.right[taken].max()))
     while True:
         behind, before = marks & (parts.left >= high - 1), marks & (parts.right <= low + 1)
-        end = max(parts.right[behind & (parts.left - high < 0.4 * tall)], default=high)
-        start = min(parts.left[before & (low - parts.right < 0.4 * tall)], default=low)
+        end = max(parts.right[behind & (parts.left - high < 0.45 * tall)], default=high)
+        start = min(parts.left[before & (low - parts.right < 0.45 * tall)], default=low)
         gap = np.maximum(parts.left - end, start - parts.right)
         more = alike & ~taken & (gap < near)
         if not more.any():
@@ -285,7 +285,7 @@ def _without_lines(
             free = parts_of(hanging)
             tall = _tall(free, _letters(free, left, top, right, bottom))
         tall = tall or 0.7 * height
-        upright = _upright_rules(hanging, level, tall, 0.85 * height)
+        upright = _upright_rules(hanging, level, tall, min(0.85 * height, 2.2 * tall))
         gone |= level | upright
         rules = _Rules(np.flatnonzero(upright.any(axis=0)), hung)
         kept = _crossings(ink, level, upright, tall)
@@ -328,9 +328,13 @@ def _without_ends(
     tall, size = down - up, np.maximum(parts.widths, parts.heights)
     gone = cut & (size > 0.9 * tall)  # a minus is smaller
     if rules:
-        gone |= any_of(parts, rules.hung) & (cut | (size < 0.4 * tall))  # what rules leave where they meet
+        near = (
+            (np.maximum(parts.left - high, low - parts.right) < 0.5 * tall) & (parts.bottom > up) & (parts.top < down)
+        )
+        rest = any_of(parts, rules.hung) & ~near  # near: of a character that hung on them
+        gone |= rest & (cut | (size < 0.4 * tall))  # where rules met
     gone &= beside & seen
-    row = parts.labels[round(up) : round(down), left:right]
+    row = parts.labels[round(up) : round(down), max(0, round(low - tall)) : round(high + tall)]
     for n in np.flatnonzero(gone):
         gone[n] = not _holds_a_character(row == n + 1, tall)
     if not gone.any():
