@@ -1,10 +1,14 @@
 """What has the shape of letters on a page, before anything is read."""
 
 import numpy as np
+import pytest
+from PIL import Image as Picture
+from PIL import ImageDraw
 
 from drawops.ocr.boxes import Box
-from drawops.ocr.detector import _of_one_row
-from drawops.ocr.letters import lone_characters, small_text
+from drawops.ocr.detector import _is_strip, _of_one_row
+from drawops.ocr.letters import letters_in, lone_characters, small_text
+from tests.pictures import text_picture
 
 
 def row(x: int, y: int, count: int, *, width: int = 6, height: int = 8, step: int = 9) -> list[list[int]]:
@@ -50,3 +54,31 @@ def test_a_box_around_large_letters_and_small_print_is_not_one_row():
     assert _of_one_row([box], np.array(large, np.int32)) == [box]
     assert _of_one_row([box], np.array(large + deviation, np.int32)) == [box]
     assert _of_one_row([box], np.array(large + small, np.int32)) == []
+
+
+def test_figures_that_touch_a_line_are_letters_too():
+    page = Picture.new("RGB", (300, 200), "white")
+    figures = Picture.fromarray(text_picture("36", size=24, margin=0))
+    page.paste(figures, (120, 80))
+    foot = 80 + figures.height
+    ImageDraw.Draw(page).line((40, foot, 260, foot), fill="black", width=2)
+    found = letters_in(np.asarray(page).copy())
+    assert len(found) == 2
+    assert found[:, 0].min() == pytest.approx(120, abs=2) and found[:, 1].min() == pytest.approx(80, abs=2)
+
+
+def test_arrows_and_corners_on_a_line_are_none():
+    page = Picture.new("RGB", (300, 200), "white")
+    draw = ImageDraw.Draw(page)
+    draw.line((40, 100, 260, 100), fill="black", width=2)
+    for x in (40, 260):
+        draw.line((x, 40, x, 110), fill="black", width=2)
+    draw.polygon([(42, 100), (62, 95), (62, 105)], fill="black")
+    draw.polygon([(258, 100), (238, 95), (238, 105)], fill="black")
+    assert not len(letters_in(np.asarray(page).copy()))
+
+
+def test_a_box_lower_than_its_letters_is_a_strip_of_a_line():
+    letters = np.array(row(100, 100, 5, width=8, height=12, step=10), np.int32)
+    assert _is_strip(Box(124, 106, 50, 6, 0), letters)
+    assert not _is_strip(Box(124, 106, 56, 20, 0), letters)

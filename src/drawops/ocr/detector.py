@@ -57,6 +57,7 @@ class Detector:
         left = _outside(letters, rows)
         small = _with_its_line(small_text(left), rows, letters) if rows else left
         fine = joined_rows(boxes_of(self._probabilities(image, 2 * small, 2 * letters, 2 * CELL)))
+        fine = [box for box in fine if not _is_strip(box, 2 * letters)]
         flat, turned = ([box.scaled(2.0) for box in boxes] for boxes in (flat, turned))
         found = merge_passes([fine, flat, turned])
         lone = [box.scaled(2.0) for box in lone_characters(left, _usual_size(letters, rows))]
@@ -118,6 +119,13 @@ def _of_one_row(boxes: Sequence[Box], letters: NDArray[np.int32]) -> list[Box]:
         if size > _ROW * box.height and not _has_small_print(inside, size):
             found.append(box)
     return found
+
+
+def _is_strip(box: Box, letters: NDArray[np.int32]) -> bool:
+    """Is a box lower than most of the letters that it touches: a strip of a line of which the network was shown a part?"""
+    left, top, right, bottom = box.bounds()
+    touched = (letters[:, 0] < right) & (letters[:, 2] > left) & (letters[:, 1] < bottom) & (letters[:, 3] > top)
+    return bool(touched.any()) and float(np.median(_sizes(letters[touched]))) > 1.1 * box.height
 
 
 def _sizes(letters: NDArray[np.int32]) -> NDArray[np.int32]:
