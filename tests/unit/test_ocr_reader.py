@@ -289,6 +289,14 @@ def test_walls_beside_a_text_are_not_read():
     assert _tidy("|0.05|A|") == "0.05|A"
     assert _tidy("M10×1.5-6g_") == "M10×1.5-6g"
     assert _tidy("|") == "|"
+    assert _tidy("其余 ⌵") == "其余"
+    assert _tidy("⌵") == "⌵"
+
+
+def test_a_zero_after_the_sign_of_a_chamfer_or_a_radius_is_no_letter():
+    assert _tidy("UNSPECIFIED CHAMFERS CO.5.") == "UNSPECIFIED CHAMFERS C0.5."
+    assert _tidy("4×RO.2") == "4×R0.2"
+    assert _tidy("PART NO.5") == "PART NO.5"
 
 
 def test_a_last_letter_by_itself_is_as_large_as_it_stands():

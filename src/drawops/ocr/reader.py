@@ -34,6 +34,8 @@ DASHES = frozenset("1IlL|/↗一丨")  # dashes of hidden edges, also where two 
 _SENTENCE = re.compile("[\u4e00-\u9fff].*。$")  # a Chinese note may end with a number
 _LAST_ALONE = re.compile(r"(?<=\s)[COPSUVWXZ×]$")
 _TICK = re.compile(r"^[/↗′'\\√\s-]+(?=Ra\s*\d)")  # of the symbol for surface texture, over which the roughness stands
+_TICK_BEHIND = re.compile(r"(?<=[^\W\d])\s*⌵$")  # the same behind words: a countersink would have a size
+_ZERO = re.compile(r"(?<=(?<![A-Za-z])[CR⌀])[Oo](?=[.,]\d)")  # of C0.5, R0.2
 _WALLS = re.compile(r"^[_|\s]+(?=.)|(?<=.)[_|\s]+$")  # of frames and cells, and ends of lines under the text
 
 
@@ -145,9 +147,9 @@ def _is_doubtful(line: Fitted, reading: Reading) -> bool:
 
 
 def _tidy(text: str) -> str:
-    """Normalised; what can only be a degree sign where it stands becomes one."""
-    text = _WALLS.sub("", normalise(text))
-    text = _TICK.sub("", text)
+    """Normalised; what can only be a degree sign, or a zero, where it stands becomes one."""
+    text = _ZERO.sub("0", _WALLS.sub("", normalise(text)))
+    text = _TICK_BEHIND.sub("", _TICK.sub("", text))
     return (text if _SENTENCE.search(text) else re.sub(r"(?<=\d)。", "°", text)).replace("℃", "°C")
 
 
