@@ -28,16 +28,16 @@ _PITCH = 60  # of the longer side: the widest hatching
 _INKED = 0.5  # of that way: the rest may be a text
 
 
-def without_annotation(sheet: Mask, darkness: Grey, largest: int) -> Mask:
-    """Lines (H, W) without letters, no side of which is larger than `largest` pixels, and cut at the heads of arrows.
+def cut_at_arrows(lines: Mask, darkness: Grey) -> Mask:
+    """Lines (H, W), without letters, cut at the heads of arrows.
 
     What dimension and extension lines close beside a part is open then.
 
     Args:
         darkness: of the same sheet, in the same or a finer resolution: heads are small.
     """
-    bare = sheet & ~_small_pieces(sheet, largest)
-    finer = darkness.shape[0] / sheet.shape[0]
+    bare = lines.copy()
+    finer = darkness.shape[0] / lines.shape[0]
     left, top, width, height = cv2.boundingRect(bare)
     window = (
         slice(round(top * finer), round((top + height) * finer)),
@@ -167,9 +167,9 @@ def hatching(lines: Mask) -> Mask:
     return found & lines & ~(edges[0] | edges[1])
 
 
-def _small_pieces(ink: Mask, largest: int) -> Mask:
-    """Pieces no side of which is larger than `largest` pixels: letters, dashes."""
+def without_small_pieces(ink: Mask, largest: int) -> Mask:
+    """Ink without pieces no side of which is larger than `largest` pixels: letters, dashes."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink)
     small = stats[:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max(axis=1) <= largest
     small[0] = False
-    return binary(small)[labels]
+    return ink & ~binary(small)[labels]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.errors import InputRefused
-from drawops.similarity.annotation import hatching, without_annotation
+from drawops.similarity.annotation import cut_at_arrows, hatching, without_small_pieces
 from drawops.similarity.line_weights import between_weights, heavy_lines
 from drawops.similarity.masks import Mask, binary, block
 from drawops.similarity.photo import Box, flattened
@@ -27,7 +27,7 @@ _MAX_VIEWS = 12
 _MASK = 0.6  # of its height, the white around a text, of both sides together
 _SPECK = 0.01  # of the largest piece of a view
 _WRITTEN = 0.12  # of a cell
-_TWO, _ONE = 0.35, 0.8  # of lines in weights between: up to that there are two weights, from that on one
+_CLEAR, _TWO, _ONE = 0.15, 0.35, 0.8  # of lines in weights between: up to that there are two weights, from that on one
 _LETTERS = 3  # and more are a note
 _INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below thin lines
 _SHARP = 60  # step of darkness within two pixels of a line's rim; grain makes up to 40, drawings 160 and more
@@ -99,17 +99,20 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
         apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
         views = _views(_fill(sheet), sheet, darkness if told else None, scale, gap=apart)
         return _without_writing(views, sheet, writing, scale) if apart else views
+    solid, letter = _solid(outlines, told=told), _largest_letter(ink)
+    lines = sheet if told else without_small_pieces(sheet, letter)
     if told:
-        solid, everything = _solid(outlines, told=True), _solid(sheet, told=True)
-    else:
-        letter = _largest_letter(ink)
-        bare = without_annotation(sheet, _darkness(grey, _FINE_SIDE)[0], letter)
+        everything = _solid(sheet, told=True)
+    elif one_weight or between_weights(darkness, lines) > _CLEAR:
+        bare = cut_at_arrows(lines, _darkness(grey, _FINE_SIDE)[0])
         everything = _solid(bare, told=False)
         _take_out_tables(everything, ink, writing)
-        solid, between = _solid(outlines, told=False), 1.0 if one_weight else between_weights(darkness, bare)
+        between = 1.0 if one_weight else between_weights(darkness, bare)
         if between > _ONE or (between > _TWO and not _in_all(solid, everything)):
             solid = everything
         sheet = sheet & ~hatching(sheet) & ~_letters(sheet, letter)
+    else:
+        everything = _solid(lines, told=False)
     if solid is everything or cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):
         solid, outlines = everything, sheet  # what seemed light were outlines too
     if cv2.countNonZero(solid) < cv2.countNonZero(outlines) / 2:  # nothing closed: the drawn lines are the shape
