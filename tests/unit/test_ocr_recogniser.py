@@ -54,7 +54,7 @@ def test_batches_come_in_few_shapes_and_hold_every_line_once():
     lines = [np.zeros((48, width, 3), np.uint8) for width in (60, 700, 110, 90, 80, 200, 70, 100, 120, 2000, 75)]
     found = batches(lines)
     assert sorted(i for batch in found for i in batch) == list(range(len(lines)))
-    assert [len(batch) for batch in found] == [1, 1, 1, 8]
+    assert [len(batch) for batch in found] == [1, 1, 1, 2, 1, 4, 1]
     assert [len(batch) for batch in batches([lines[0]] * 7)] == [4, 2, 1]
 
 
