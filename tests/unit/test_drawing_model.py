@@ -12,6 +12,7 @@ from drawops.errors import NotFound
 from drawops.ocr import Recogniser, base_recogniser, drawing_model
 from drawops.ocr.export import write_onnx
 from drawops.ocr.model_files import charset_of, load_card, load_onnx, tensors_of
+from drawops.training.drawing_model import mean
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +67,14 @@ def test_a_trained_model_comes_back_from_its_difference(tmp_path: Path, monkeypa
     assert charset_of(again)[-2:] == ["⬡", "◈"]
     for name, value in tensors_of(again).items():
         np.testing.assert_allclose(value, trained.get(name, tensors.get(name)), atol=2e-4)
+
+
+def test_the_mean_of_two_models_lies_between_them(tmp_path: Path) -> None:
+    stock = load_onnx(base_recogniser())
+    inner, charset = tensors_of(stock)["linear_0.w_0"], charset_of(stock)
+    for name, moved in (("one", 0.0), ("two", 0.02)):
+        write_onnx(base_recogniser(), tmp_path / name / "inference.onnx", {"linear_0.w_0": inner + moved}, charset)
+    mean([tmp_path / "one", tmp_path / "two"], [0.75, 0.25], tmp_path / "mean")
+    between = load_onnx(tmp_path / "mean" / "inference.onnx")
+    assert charset_of(between) == charset
+    np.testing.assert_allclose(tensors_of(between)["linear_0.w_0"], inner + 0.005, atol=1e-6)

@@ -32,16 +32,25 @@ class PlacedLine:
 
 
 def placed_lines(
-    n: int, *, seed: int, fonts: FontPool = "training", text: Callable[[random.Random], str] = dimension_text
+    n: int,
+    *,
+    seed: int,
+    fonts: FontPool = "training",
+    text: Callable[[random.Random], str] = dimension_text,
+    crossed: float = 0.03,
 ) -> Iterator[PlacedLine]:
-    """`n` lines where they stand on drawings. The same seed gives the same."""
+    """`n` lines where they stand on drawings. The same seed gives the same.
+
+    Args:
+        crossed: share of the texts outside of frames that a line runs through.
+    """
     for number in range(n):
         rng = random.Random(f"placed/{fonts}/{seed}/{number}")
         content, font = text(rng), rng.choice(pool_names(fonts))
-        yield _place(content, font, fonts, rng)
+        yield _place(content, font, fonts, rng, crossed)
 
 
-def _place(text: str, font: str, pool: FontPool, rng: random.Random) -> PlacedLine:
+def _place(text: str, font: str, pool: FontPool, rng: random.Random, crossed: float) -> PlacedLine:
     cap = rng.choice(CAPS)
     ink, blanks = _cut(*write(text, font, pool, rng, cap), rng)
     side, above = round(_SIDE * cap), round(_ABOVE * cap)
@@ -51,7 +60,7 @@ def _place(text: str, font: str, pool: FontPool, rng: random.Random) -> PlacedLi
     if text[0] in FRAME_SYMBOLS and len(text) > 1 and rng.random() < 0.8:
         surroundings.frame(cells=[x + side for x in blanks])
     else:
-        surroundings.draw()
+        surroundings.draw(crossed)
         if rng.random() < 0.25:
             _neighbour(surroundings, font, pool, rng)
     turn = rng.gauss(0, 0.7)
@@ -90,7 +99,7 @@ class _Surroundings:
         self._pen = max(1, round(cap * rng.choice((0.04, 0.06, 0.08, 0.12))))
         self._ink = rng.uniform(0.6, 1.0)
 
-    def draw(self) -> None:
+    def draw(self, crossed: float) -> None:
         rng, cap = self._rng, self.cap
         x0, y0, x1, y1 = self.box
         height, width = self.paper.shape
@@ -118,7 +127,7 @@ class _Surroundings:
             self._line(-9, y, width + 9, y + rng.uniform(-0.3, 0.3) * cap, 2)
         if rng.random() < 0.1:
             self._hatch()
-        if rng.random() < 0.03:  # a line through the text
+        if rng.random() < crossed:
             y = rng.uniform(y0, y1)
             self._line(-9, y, width + 9, y)
 

@@ -25,6 +25,11 @@ _ROUGHNESS = tuple_of("0.2 0.4 0.8 1.6 3.2 6.3 12.5 25")
 _FORM = "⏥○⌭"  # no datum
 _PROFILE = "⌒⌓"
 _LOCATION = "⌖◎⌯∥⊥∠↗⌰"  # with datums
+# Lone letters whose small form is not their capital, and that are no figure, once scaled to the height of a line.
+_LONE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZabdefghnqrt"
+_SMALL = "abdhklmnprstxz"
+_NAMES = tuple_of("TEETH PITCH MODULE FACTOR SHIFT LENGTH WIDTH Number 齿数 模数 系数 齿距 厚度 长度 代号")
+_QUANTITIES = "tlzmnhbdsrLBHDSRTZαβ"
 
 
 def _number(rng: random.Random, low: float = 1, high: float = 300, decimals: int | None = None) -> str:
@@ -266,6 +271,32 @@ def _figures(rng: random.Random) -> str:
                 "H7",
                 "h11",
             )
+        )
+    )
+
+
+def confusable_text(rng: random.Random) -> str:
+    """What has little beside it to be told by, and is rare in the other texts: lone letters and figures, small letters of
+    quantities, deviations, zeros beside letters."""
+    figure, letter = rng.choice("0123456789"), rng.choice(_LONE_LETTERS)
+    value = _number(rng, 1, 60, rng.choice((0, 0, 0, 1)))
+    return rng.choice(
+        (
+            figure,
+            letter,
+            f"{rng.choice(_QUANTITIES)}={value}",
+            f"{rng.choice(_QUANTITIES)} = {value}",
+            f"{rng.choice('ABCDHLMRSTZhlmstz')}{rng.randint(1, 9)}",
+            f"{rng.choice('⌀R□')}{figure}",
+            f"{rng.randint(1, 90)}°",
+            f"{rng.randint(1, 12)}x",
+            f"{rng.randint(10, 99)}",
+            f"{figure}.{rng.randint(0, 9)}",
+            rng.choice("+-±") + _tolerance(rng),
+            f"{letter}-{letter}",
+            f"{rng.choice(_NAMES)} {rng.choice(_SMALL)}",
+            f"{rng.choice('ABCDHKMPZ')}{rng.choice(('0', '00'))}-{rng.randint(1, 999):04}",
+            f"{rng.choice(('CHAMFERS', 'EDGES', 'MAX', '倒角'))} C0.{rng.randint(1, 9)}{rng.choice(('', '.'))}",
         )
     )
 
