@@ -200,7 +200,7 @@ class Run:
         team.add_up_gradients(self._task.parameters, batch)
         if self._config.l2_sp:
             drift = paddle.add_n(
-                [((p - q) ** 2).sum() for p, q in zip(self._task.parameters, self._anchors, strict=True)]
+                [paddle.square(p - q).sum() for p, q in zip(self._task.parameters, self._anchors, strict=True)]
             )
             (self._config.l2_sp * drift).backward()
         self._optimiser.step()
