@@ -108,6 +108,11 @@ def test_the_strokes_of_characters_that_touch_a_frame_stay():
     assert (crop.min(axis=2) < 128).sum() > 0.75 * dark.sum()
 
 
+@pytest.mark.parametrize("box", [Box(200, 100, 60, 0.4, 0), Box(200, 100, 0.2, 0.2, 90), Box(-50, 700, 40, 20, 0)])
+def test_a_box_without_room_has_a_pixel_at_least(box: Box):
+    assert 0 not in fit(drawn("1", 200, 100), box).crop.shape
+
+
 def _with_arrow(image: np.ndarray, tip: int, base: int, y: int) -> np.ndarray:
     page = Picture.fromarray(image)
     ImageDraw.Draw(page).polygon([(tip, y), (base, y - 5), (base, y + 5)], fill="black")

@@ -90,8 +90,8 @@ def fit(image: Image, box: Box, *, shrink: bool = True) -> Fitted:
         new_top, new_bottom = min(top, up - margin), max(bottom, down + margin)
         ink = (high - low, down - up)
         stacked = _stand_over_each_other(parts, letters)
-    x0, x1 = max(0, round(new_left)), min(columns, round(new_right))
-    y0, y1 = max(0, round(new_top)), min(rows, round(new_bottom))
+    x0, y0 = (min(max(0, round(v)), side - 1) for v, side in ((new_left, columns), (new_top, rows)))
+    x1, y1 = (min(max(round(v), low + 1), side) for v, low, side in ((new_right, x0, columns), (new_bottom, y0, rows)))
     if ink:
         clean = _without_ends(clean, parts, rules, (low, up, high, down), (x0, y0, x1, y1))
     part = window_box.part(float(x0), float(y0), float(x1), float(y1))
