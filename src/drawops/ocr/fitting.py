@@ -267,11 +267,13 @@ def _without_lines(
     clean = window.copy()
     beyond = (parts.top < top - 1) | (parts.bottom > bottom + 1)
     beyond |= (parts.left < left - 0.5 * height) | (parts.right > right + 0.5 * height)
-    core_labels = parts.labels[max(0, top) : bottom, max(0, left) : right]
     strokes, knots = np.zeros(len(long) + 1, bool), np.zeros(len(long) + 1, bool)
     for n in np.flatnonzero(long):
-        rows, columns = np.nonzero(core_labels == n + 1)
-        alone = not len(rows) or min(np.ptp(rows), np.ptp(columns)) + 1 <= max(3, 0.15 * height)
+        rows = slice(max(0, top, parts.top[n]), max(0, min(bottom, parts.bottom[n])))
+        columns = slice(max(0, left, parts.left[n]), max(0, min(right, parts.right[n])))
+        inside = parts.labels[rows, columns] == n + 1
+        slim = min(_extent(inside.any(axis=0)), _extent(inside.any(axis=1)))
+        alone = slim <= max(3, 0.15 * height)
         (strokes if alone else knots)[n + 1] = alone or beyond[n]
     gone = strokes[parts.labels].astype(np.uint8)
     rules, kept = None, np.zeros_like(gone)
@@ -291,6 +293,12 @@ def _without_lines(
         kept = _crossings(ink, level, upright, tall)
     clean[cv2.dilate(gone, np.ones((3, 3), np.uint8)) > kept] = paper_colour(window)
     return clean, rules
+
+
+def _extent(some: NDArray[np.bool_]) -> int:
+    """From the first to the last that is set, 0 for none."""
+    there = np.flatnonzero(some)
+    return int(there[-1] - there[0]) + 1 if len(there) else 0
 
 
 def _crossings(

@@ -34,7 +34,7 @@ DASHES = frozenset("1IlL|/↗一丨")  # dashes of hidden edges, also where two 
 _SENTENCE = re.compile("[\u4e00-\u9fff].*。$")  # a Chinese note may end with a number
 _LAST_ALONE = re.compile(r"(?<=\s)[COPSUVWXZ×]$")
 _TICK = re.compile(r"^[/↗′'\\√\s-]+(?=Ra\s*\d)")  # of the symbol for surface texture, over which the roughness stands
-_TICK_BEHIND = re.compile(r"(?<=[^\W\d])\s*⌵$")  # the same behind words: a countersink would have a size
+_TICK_BEHIND = re.compile(r"(?<=[^\W\d])\s*[⌵∇▽∏]$")  # the same behind words: a countersink would have a size
 _ZERO = re.compile(r"(?<=(?<![A-Za-z])[CR⌀])[Oo](?=[.,]\d)")  # of C0.5, R0.2
 _WALLS = re.compile(r"^[_|\s]+(?=.)|(?<=.)[_|\s]+$")  # of frames and cells, and ends of lines under the text
 
