@@ -27,6 +27,7 @@ from drawops.settings import Settings
 
 MIN_SCORE = 0.5
 SURE = 0.9  # a reading at least this good, the right way round by convention, is not questioned
+LARGEST = 6.0  # of the usual height: a higher box is no text but part of the drawing, and costs as much as forty lines
 OVERWHELMING = 8  # how many times smaller the doubt (1 - score) of the other way round must be to win
 MARKS = frozenset("+-—=|/\\.,'、…·:>⊕丨")  # a stroke or a centre mark of the drawing is read as one of these
 HOLES = frozenset("0Oo○〇⌖申中口日田回十一二工")  # circles and rectangles
@@ -108,7 +109,12 @@ class Reader:
         found, readings = list(found), list(readings)
         boxes = [line.box for line in found]
         lying = {i for i, line in enumerate(found) if _lies_on_its_side(line, readings[i].text)}
-        doubtful = [i for i, line in enumerate(found) if line.ink and (i in lying or _is_doubtful(line, readings[i]))]
+        largest = LARGEST * float(np.median([box.height for box in boxes])) if boxes else 0.0
+        doubtful = [
+            i
+            for i, line in enumerate(found)
+            if line.ink and boxes[i].height < largest and (i in lying or _is_doubtful(line, readings[i]))
+        ]
         turned: set[int] = set()
         for way in (_other_way, _downwards):
             tried = [fit(image, way(boxes[i])) for i in doubtful]
