@@ -99,11 +99,12 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
         apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
         views = _views(_fill(sheet), sheet, darkness if told else None, scale, gap=apart)
         return _without_writing(views, sheet, writing, scale) if apart else views
+    on_sheet = frame is not None or max(ink.shape) > _PICTURE_SIDE  # a crop holds little beside its view
     solid, letter = _solid(outlines, told=told), _largest_letter(ink)
     lines = sheet if told else without_small_pieces(sheet, letter)
     if told:
         everything = _solid(sheet, told=True)
-    elif one_weight or between_weights(darkness, lines) > _CLEAR:
+    elif on_sheet and (one_weight or between_weights(darkness, lines) > _CLEAR):
         bare = cut_at_arrows(lines, _darkness(grey, _FINE_SIDE)[0])
         everything = _solid(bare, told=False)
         _take_out_tables(everything, ink, writing)
