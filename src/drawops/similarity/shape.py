@@ -99,12 +99,12 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
         apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
         views = _views(_fill(sheet), sheet, darkness if told else None, scale, gap=apart)
         return _without_writing(views, sheet, writing, scale) if apart else views
-    on_sheet = frame is not None or max(ink.shape) > _PICTURE_SIDE  # a crop holds little beside its view
-    solid, letter = _solid(outlines, told=told), _largest_letter(ink)
-    lines = sheet if told else without_small_pieces(sheet, letter)
-    if told:
-        everything = _solid(sheet, told=True)
-    elif on_sheet and (one_weight or between_weights(darkness, lines) > _CLEAR):
+    solid = _solid(outlines, told=told)
+    letter, lines = 0, sheet
+    if not told and (frame is not None or max(ink.shape) > _PICTURE_SIDE):  # a crop holds little beside its view
+        letter = _largest_letter(ink)
+        lines = without_small_pieces(sheet, letter)
+    if letter and (one_weight or between_weights(darkness, lines) > _CLEAR):
         bare = cut_at_arrows(lines, _darkness(grey, _FINE_SIDE)[0])
         everything = _solid(bare, told=False)
         _take_out_tables(everything, ink, writing)
@@ -113,7 +113,7 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
             solid = everything
         sheet = sheet & ~hatching(sheet) & ~_letters(sheet, letter)
     else:
-        everything = _solid(lines, told=False)
+        everything = _solid(lines, told=told)
     if solid is everything or cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):
         solid, outlines = everything, sheet  # what seemed light were outlines too
     if cv2.countNonZero(solid) < cv2.countNonZero(outlines) / 2:  # nothing closed: the drawn lines are the shape
