@@ -290,6 +290,7 @@ def test_walls_beside_a_text_are_not_read():
     assert _tidy("M10×1.5-6g_") == "M10×1.5-6g"
     assert _tidy("|") == "|"
     assert _tidy("其余 ⌵") == "其余"
+    assert _tidy("APPV′D 30′") == "APPV'D 30′"
     assert _tidy("⌵") == "⌵"
 
 

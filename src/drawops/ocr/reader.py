@@ -36,6 +36,7 @@ _SENTENCE = re.compile("[\u4e00-\u9fff].*。$")  # a Chinese note may end with a
 _LAST_ALONE = re.compile(r"(?<=\s)[COPSUVWXZ×]$")
 _TICK = re.compile(r"^[/↗′'\\√\s-]+(?=Ra\s*\d)")  # of the symbol for surface texture, over which the roughness stands
 _TICK_BEHIND = re.compile(r"(?<=[^\W\d])\s*[⌵∇▽∏]$")  # the same behind words: a countersink would have a size
+_APOSTROPHE = re.compile(r"(?<=[A-Za-z])′(?=[A-Za-z])")  # APPV'D
 _ZERO = re.compile(r"(?<=(?<![A-Za-z])[CR⌀])[Oo](?=[.,]\d)")  # of C0.5, R0.2
 _WALLS = re.compile(r"^[_|\s]+(?=.)|(?<=.)[_|\s]+$")  # of frames and cells, and ends of lines under the text
 
@@ -154,7 +155,7 @@ def _is_doubtful(line: Fitted, reading: Reading) -> bool:
 
 def _tidy(text: str) -> str:
     """Normalised; what can only be a degree sign, or a zero, where it stands becomes one."""
-    text = _ZERO.sub("0", _WALLS.sub("", normalise(text)))
+    text = _ZERO.sub("0", _APOSTROPHE.sub("'", _WALLS.sub("", normalise(text))))
     text = _TICK_BEHIND.sub("", _TICK.sub("", text))
     return (text if _SENTENCE.search(text) else re.sub(r"(?<=\d)。", "°", text)).replace("℃", "°C")
 
