@@ -14,7 +14,7 @@ from drawops.drawings.model import Image
 from drawops.ocr.boxes import SQUARE, Box, joined_rows, merge_passes, overlap, wrap
 from drawops.ocr.engine import Backend, Engine
 from drawops.ocr.lean_graphs import probability_map, with_small_maps
-from drawops.ocr.letters import letters_in, lone_characters, small_text, upper_quartile
+from drawops.ocr.letters import letters_in, lone_characters, sides, small_text, upper_quartile
 from drawops.ocr.model_files import load_onnx, onnx_file
 from drawops.ocr.windows import Placed, packed, tiles_of, windows_around
 
@@ -125,22 +125,17 @@ def _is_strip(box: Box, letters: NDArray[np.int32]) -> bool:
     """Is a box lower than most of the letters that it touches: a strip of a line of which the network was shown a part?"""
     left, top, right, bottom = box.bounds()
     touched = (letters[:, 0] < right) & (letters[:, 2] > left) & (letters[:, 1] < bottom) & (letters[:, 3] > top)
-    return bool(touched.any()) and float(np.median(_sizes(letters[touched]))) > 1.1 * box.height
-
-
-def _sizes(letters: NDArray[np.int32]) -> NDArray[np.int32]:
-    """(N,) the longer side of each of the letters (N, 4)."""
-    return np.asarray(np.max(letters[:, 2:] - letters[:, :2], axis=1), np.int32)
+    return bool(touched.any()) and float(np.median(sides(letters[touched])[0])) > 1.1 * box.height
 
 
 def _size_of(line: NDArray[np.int32]) -> float:
     """How large the letters (N, 4) of a line are: three quarters of them are no larger."""
-    return upper_quartile(_sizes(line))
+    return upper_quartile(sides(line)[0])
 
 
 def _has_small_print(letters: NDArray[np.int32], size: float) -> bool:
     """Do many small letters stand above or below the large ones of a level line?"""
-    sizes = _sizes(letters)
+    sizes, _ = sides(letters)
     large = letters[sizes > 0.8 * size]
     top, bottom = np.median(large[:, 1]), np.median(large[:, 3])
     middle = (letters[:, 1] + letters[:, 3]) / 2

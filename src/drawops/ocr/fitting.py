@@ -1,5 +1,6 @@
 """Fitting a box to its characters: what the detector cut off is added, lines of the drawing are painted over."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -98,6 +99,11 @@ def fit(image: Image, box: Box, *, shrink: bool = True) -> Fitted:
     return Fitted(
         part, np.ascontiguousarray(clean[y0:y1, x0:x1]), ink, stacked=stacked, shrunk=box if inner is not None else None
     )
+
+
+def usual_height(lines: Sequence[Fitted]) -> float:
+    """The median height of their boxes, pixels; 0 where there are none."""
+    return float(np.median([line.box.height for line in lines])) if lines else 0.0
 
 
 def tightened(image: Image, box: Box) -> Box:

@@ -12,7 +12,7 @@ from drawops.datasets.text import normalise
 from drawops.drawings.crops import crop_line
 from drawops.drawings.model import Image
 from drawops.ocr.boxes import Box, overlap
-from drawops.ocr.fitting import MARGIN, Fitted
+from drawops.ocr.fitting import MARGIN, Fitted, usual_height
 from drawops.ocr.ink import ink_mask, ink_parts, paper_colour
 from drawops.ocr.joining import CHARACTERISTICS, is_frame
 from drawops.ocr.recogniser import Reading
@@ -39,7 +39,7 @@ def read_frames(
     The network finds the cells of a frame one by one, and misses the one with the characteristic more than the others.
     """
     frames: list[Fitted] = []
-    usual = float(np.median([line.box.height for line in found])) if found else 0.0
+    usual = usual_height(found)
     for line, reading in zip(found, readings, strict=True):
         text = normalise(reading.text)
         if line.ink and line.ink[1] < _LARGEST * usual and len(text) <= _LONGEST_TEXT and _TOLERANCE.search(text):

@@ -31,7 +31,7 @@ def letters_in(picture: Image) -> NDArray[np.int32]:
     ink |= (cv2.subtract(grey, around) > CONTRAST) & (around < _DARK)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), ltype=cv2.CV_32S)
     found = _bounds(stats)
-    longer, shorter = _sides(found)
+    longer, shorter = sides(found)
     letter = (longer >= _SMALLEST) & (longer <= _LARGEST) & (shorter >= _THINNEST) & (longer < _LONGEST * shorter)
     large = np.concatenate([[False], longer > _LARGEST])
     return np.concatenate([found[letter], _on_lines(large[labels].view(np.uint8))])
@@ -44,7 +44,7 @@ def _on_lines(ink: NDArray[np.uint8]) -> NDArray[np.int32]:
         lines |= np.asarray(cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones(shape, np.uint8)), np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink & ~lines, ltype=cv2.CV_32S)
     found, share = _bounds(stats), stats[1:, cv2.CC_STAT_AREA] / np.maximum(1, stats[1:, 2] * stats[1:, 3])
-    longer, shorter = _sides(found)
+    longer, shorter = sides(found)
     like = (longer >= _FREED[0]) & (longer <= _FREED[1]) & (longer < _SLIM * shorter) & (share < 0.8)
     found = found[like]
     if not len(found):
@@ -70,7 +70,7 @@ def _bounds(stats: NDArray[np.int32]) -> NDArray[np.int32]:
     return np.stack([left, top, left + width, top + height], axis=1)
 
 
-def _sides(letters: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def sides(letters: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """The longer and the shorter side of each of the letters (N, 4)."""
     sizes = letters[:, 2:] - letters[:, :2]
     return sizes.max(axis=1, initial=0), sizes.min(axis=1, initial=1 << 30)
@@ -78,7 +78,7 @@ def _sides(letters: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.in
 
 def small_text(letters: NDArray[np.int32]) -> NDArray[np.int32]:
     """Those of the letters (N, 4) that stand in a row with several small ones: no specks, no dashes."""
-    longer, shorter = _sides(letters)
+    longer, shorter = sides(letters)
     groups = _groups(letters, float(_SMALL[1]))
     small = (longer >= _SMALL[0]) & (longer <= _SMALL[1]) & (longer < 2.5 * shorter)
     return letters[np.bincount(groups, weights=small, minlength=1)[groups] >= _FEWEST]
@@ -87,7 +87,7 @@ def small_text(letters: NDArray[np.int32]) -> NDArray[np.int32]:
 def lone_characters(letters: NDArray[np.int32], usual: float) -> list[Box]:
     """Boxes, with a score of 0, around one to four of the letters (N, 4) side by side, each of about the `usual` height of
     text, level or upright."""
-    longer, shorter = _sides(letters)
+    longer, shorter = sides(letters)
     low, high = (share * usual for share in _CHARACTER)
     like = letters[(longer >= low) & (longer <= high) & (longer < _SLIM * shorter)]
     groups = _groups(like, _BESIDE * usual)

@@ -14,7 +14,7 @@ from drawops.ocr.boxes import SQUARE, Box, box_of_quad, levelled, overlap, touch
 from drawops.ocr.detector import Detector
 from drawops.ocr.detectors import find_detector
 from drawops.ocr.engine_choice import choose_backend
-from drawops.ocr.fitting import Fitted, fit, tightened
+from drawops.ocr.fitting import Fitted, fit, tightened, usual_height
 from drawops.ocr.frames import read_frames
 from drawops.ocr.ink import ink_parts
 from drawops.ocr.joining import join_lines, without_lone_symbols
@@ -77,7 +77,7 @@ class Reader:
         found, readings = self._other_ways_round(image, found, readings)
         found, readings = read_frames(image, found, readings, self.recogniser.read)
         found, readings = read_stacks(image, found, readings, self.recogniser.read)
-        usual = float(np.median([line.box.height for line in found])) if found else 0.0
+        usual = usual_height(found)
         return [
             TextLine(text, line.box.quad(), line.box.angle, "ocr", reading.score)
             for line, reading in _without_doubles(found, readings)
@@ -110,7 +110,7 @@ class Reader:
         found, readings = list(found), list(readings)
         boxes = [line.box for line in found]
         lying = {i for i, line in enumerate(found) if _lies_on_its_side(line, readings[i].text)}
-        largest = LARGEST * float(np.median([box.height for box in boxes])) if boxes else 0.0
+        largest = LARGEST * usual_height(found)
         doubtful = [
             i
             for i, line in enumerate(found)

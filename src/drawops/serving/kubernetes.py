@@ -53,7 +53,7 @@ class Cluster:
 
     def version(self, name: str) -> str:
         """The version that the pods of a Deployment are told to serve; "" when they follow the champion."""
-        return (self._deployment(name).spec.template.metadata.annotations or {}).get(VERSION, "")
+        return _version_of(self._deployment(name)) or ""
 
     def replicas(self, name: str) -> int:
         return self._deployment(name).spec.replicas
@@ -80,8 +80,7 @@ class Cluster:
             self._wait(name, timeout_s)
             return self._all_answer(name, label)
         except Unavailable:
-            annotations = before.spec.template.metadata.annotations or {}
-            back: dict[str, Any] = {"template": {"metadata": {"annotations": {VERSION: annotations.get(VERSION)}}}}
+            back: dict[str, Any] = {"template": {"metadata": {"annotations": {VERSION: _version_of(before)}}}}
             back["template"]["spec"] = {"containers": [{"name": container.name, "image": container.image}]}
             self._patch(name, back | {"replicas": before.spec.replicas})
             raise
@@ -91,7 +90,7 @@ class Cluster:
         told = []
         for name in (STABLE, CANARY):
             now = self._deployment(name)
-            version = self.version(name) or "the champion"
+            version = _version_of(now) or "the champion"
             told.append(f"{name}: {now.status.available_replicas or 0} of {now.spec.replicas} pods ready for {version}")
         return f"namespace {self.namespace}, " + "; ".join(told)
 
@@ -233,6 +232,12 @@ def try_out(label: str, share: int, settings: Settings, *, by: str, why: str) ->
 def canary_pods(stable: int, share: int) -> int:
     """Pods beside `stable` others that make about `share` percent of all, at least one."""
     return max(1, math.floor(stable * share / (100 - share) + 0.5))
+
+
+def _version_of(deployment: Any) -> str | None:
+    """What the pods of a Deployment are told to serve."""
+    version: str | None = (deployment.spec.template.metadata.annotations or {}).get(VERSION)
+    return version
 
 
 def in_a_pod() -> bool:

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drawops.similarity.shape import Mask, View
+from drawops.similarity.masks import Mask, binary, block
+from drawops.similarity.shape import View
 
 SIDE = 128  # pixels of the picture that the network sees
 _RASTER = 256  # pixels of the longer side at which shapes are measured
@@ -33,14 +34,14 @@ def figure(view: View) -> Figure:
     scale = _RASTER / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    filled = _over(cv2.resize(view.silhouette, size, interpolation=kind), 64)
-    lines = _over(cv2.resize(view.lines, size, interpolation=kind), 32)
+    filled = binary(cv2.resize(view.silhouette, size, interpolation=kind) > 64)
+    lines = binary(cv2.resize(view.lines, size, interpolation=kind) > 32)
     filled, lines = (cv2.copyMakeBorder(m, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=0) for m in (filled, lines))
-    areas = cv2.morphologyEx(lines, cv2.MORPH_OPEN, _block(9))  # what was drawn solid is no line
-    thin = lines & ~cv2.dilate(areas, _block(5))
-    inner = thin & cv2.erode(filled, _block(11))
-    shape = cv2.dilate(filled, _block(3))  # gives a shape that is a mere line some width
-    return Figure(shape, shape & ~cv2.dilate(inner, _block(3)))
+    areas = cv2.morphologyEx(lines, cv2.MORPH_OPEN, block(9))  # what was drawn solid is no line
+    thin = lines & ~cv2.dilate(areas, block(5))
+    inner = thin & cv2.erode(filled, block(11))
+    shape = cv2.dilate(filled, block(3))  # gives a shape that is a mere line some width
+    return Figure(shape, shape & ~cv2.dilate(inner, block(3)))
 
 
 def upright(shape: Figure) -> NDArray[np.float32]:
@@ -54,7 +55,7 @@ def upright(shape: Figure) -> NDArray[np.float32]:
     flip_x = _third_moment(m, cos, sin) < 0
     flip_y = _third_moment(m, -sin, cos) < 0
     turn = np.array([[cos, sin], [-sin, cos]]) * np.where([[flip_x], [flip_y]], -1.0, 1.0)
-    outline = cv2.findNonZero(cv2.morphologyEx(shape.shape, cv2.MORPH_GRADIENT, _block(3)))[:, 0] @ turn.T
+    outline = cv2.findNonZero(cv2.morphologyEx(shape.shape, cv2.MORPH_GRADIENT, block(3)))[:, 0] @ turn.T
     low, high = outline.min(axis=0), outline.max(axis=0)
     scale = SIDE / ((1 + 2 * _MARGIN) * (high - low).max())
     shift = SIDE / 2 - scale * (low + high) / 2
@@ -133,11 +134,3 @@ def global_numbers(shape: Figure) -> Vector:
         hull_area / max(sides[0] * sides[1], 1.0),
     ]
     return np.concatenate([np.sqrt(thickness), np.clip(proportions, 0, 2)])
-
-
-def _over(mask: NDArray[np.uint8], level: int) -> Mask:
-    return (mask > level).astype(np.uint8) * 255
-
-
-def _block(side: int) -> NDArray[np.uint8]:
-    return np.ones((side, side), np.uint8)

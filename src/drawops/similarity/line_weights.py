@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from drawops.similarity.masks import Mask, binary, block
 
-_BOX = 7  # pixels over which the weight of a line is measured; no outline is wider at the working size
+BOX = 7  # pixels over which the weight of a line is measured; no outline is wider at the working size
 _BINS = 64
 _HEAVIER = 1.4
 _SHARE, _CLEAR_SHARE = 0.1, 0.2  # of all length, at least, that the fewer of two kinds of lines have
@@ -49,9 +49,9 @@ def _weights(darkness: NDArray[np.uint8], lines: Mask) -> tuple[NDArray[np.float
     The weight of a line is its width times its darkness, in pixels: pale thin dimension lines are light on both
     counts. It is measured with a mean over a box, which a straight line of width w crosses with w / box.
     """
-    weight = cv2.blur(darkness.astype(np.float32), (_BOX, _BOX)) * (_BOX / 255)
-    areas = cv2.morphologyEx(lines, cv2.MORPH_OPEN, block(_BOX))  # shaded, filled
-    return weight, cv2.dilate(areas, block(_BOX))
+    weight = cv2.blur(darkness.astype(np.float32), (BOX, BOX)) * (BOX / 255)
+    areas = cv2.morphologyEx(lines, cv2.MORPH_OPEN, block(BOX))  # shaded, filled
+    return weight, cv2.dilate(areas, block(BOX))
 
 
 def _lengths(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.errors import InputRefused
 from drawops.similarity.annotation import cut_at_arrows, hatching, without_small_pieces
-from drawops.similarity.line_weights import between_weights, heavy_lines
+from drawops.similarity.line_weights import BOX, between_weights, heavy_lines
 from drawops.similarity.masks import Mask, binary, block
 from drawops.similarity.photo import Box, flattened
 
@@ -35,7 +35,6 @@ _PALE = 15  # the palest frame
 _FAINT = 30  # a fold
 _LINE = 9 / 256  # of a view's longer side: no line is wider
 _GAP = 9  # pixels between the ends of a line
-_BOX = 7  # pixels over which the weight of a line is measured; no outline is wider at the working size
 
 
 @dataclass(frozen=True)
@@ -288,15 +287,15 @@ def _edges(drawn: Mask, darkness: NDArray[np.uint8] | None) -> Mask:
     """Drawn lines without what is drawn solid; of that, given the darkness, as of shaded views on a sheet, the rims, also of
     holes, and the lines on it. Holes in the silhouette of a thing are its accidents."""
     width = _LINE * max(drawn.shape)
-    solid = cv2.morphologyEx(drawn, cv2.MORPH_OPEN, block(max(_BOX, round(width))))
-    shaded = cv2.dilate(solid, block(_BOX)) & drawn
+    solid = cv2.morphologyEx(drawn, cv2.MORPH_OPEN, block(max(BOX, round(width))))
+    shaded = cv2.dilate(solid, block(BOX)) & drawn
     lines = drawn & ~shaded
     if darkness is None:
         return lines
     if shaded.any():
-        darker = binary(cv2.morphologyEx(darkness, cv2.MORPH_TOPHAT, block(_BOX)) > _INK)
+        darker = binary(cv2.morphologyEx(darkness, cv2.MORPH_TOPHAT, block(BOX)) > _INK)
         lines |= shaded & (~cv2.erode(drawn, block(5)) | darker)
-    if width > _BOX:
+    if width > BOX:
         return lines
     side = max(2, round(width))
     wide = cv2.morphologyEx(lines, cv2.MORPH_OPEN, block(side))  # for so small a view
