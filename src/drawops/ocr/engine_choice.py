@@ -20,7 +20,7 @@ from drawops.settings import Settings
 logger = logging.getLogger(__name__)
 
 CHOICE_NAME = "engine.json"
-_RUNS = 3
+_RUNS = 6
 
 
 def choose_backend(settings: Settings, *, measure: Callable[[Backend, int], float] | None = None) -> Backend:
@@ -61,7 +61,7 @@ def available() -> list[Backend]:
 
 def seconds_of(backend: Backend, threads: int) -> float:
     """Wall seconds of a small tile through the base detector and a batch of lines through the base recogniser: the
-    best of three, so that a busy moment does not decide."""
+    best of six, so that a busy moment does not decide."""
     total = 0.0
     for model, shape in ((base_detector(), (1, 3, 320, 320)), (base_recogniser(), (4, 3, 48, 160))):
         engine, x = Engine(model, threads=threads, backend=backend), np.zeros(shape, np.float32)
