@@ -5,7 +5,7 @@ import pytest
 
 from drawops.drawings.crops import crop_line, quad_size
 from drawops.drawings.model import quad_angle
-from drawops.ocr.boxes import Box, box_of_quad, joined_rows, levelled, merge_passes, overlap, wrap
+from drawops.ocr.boxes import Box, box_of_quad, joined_rows, levelled, merge_passes, overlap, taken, wrap
 from drawops.ocr.detector import boxes_of
 
 
@@ -142,3 +142,10 @@ def test_pieces_of_a_text_that_runs_upwards_become_one() -> None:
 def test_figures_beside_each_other_and_lines_above_each_other_stay_apart() -> None:
     apart = [Box(200, 50, 200, 40, 0), Box(410, 50, 200, 40, 0), Box(200, 85, 200, 40, 0), Box(320, 50, 50, 40, 0)]
     assert joined_rows(apart) == apart
+
+
+def test_a_figure_is_not_taken_by_the_whole_dimension_around_it() -> None:
+    figure = Box(100, 100, 34, 30, 0.0, 0.0)
+    assert taken(figure, [Box(110, 100, 120, 40, 0.0)])
+    assert not taken(figure, [Box(100, 100, 340, 215, 90.0)])
+    assert not taken(figure, [Box(130, 100, 40, 30, 0.0)], share=0.5)

@@ -65,6 +65,16 @@ def test_text_that_only_reads_downwards_is_read_downwards(reader):
     assert lines["Drawing number"].angle == pytest.approx(-90, abs=2)
 
 
+def test_a_radius_takes_the_number_that_stands_far_behind_it(reader):
+    class Finder:
+        def detect(self, image):
+            return [Box(200, 300, 196, 38, 0.0)]
+
+    page = Page(0, sheet(("DOWN 90° R", 200, 300, 0), ("1", 324, 300, 0)), 200.0)
+    lines = Reader(reader.recogniser, Finder()).read_page(page)
+    assert [line.text.replace(" ", "") for line in lines] == ["DOWN90°R1"]
+
+
 def test_short_vertical_text_is_read_upwards(reader):
     lines = read(reader, sheet(("16", 200, 200, 90), ("5", 500, 200, 90), ("38", 200, 500, 0), ("6", 500, 500, 0)))
     assert {text: round(line.angle) for text, line in lines.items()} == {"16": 90, "5": 90, "38": 0, "6": 0}

@@ -15,6 +15,7 @@ _FULLER = 1.25  # length ratio from which one box is a line and the other a piec
 _ONE_ROW = 1.6  # height ratio up to which they stand on one row
 _LOWER = 0.67  # height ratio below which one is a row of the other
 _ASKEW = 8.0  # degrees
+_LARGER = 5.0  # shorter side by the longer one of a lone character from which a box around it is a part of the drawing
 _LONG = 6.0  # length by height from which a box's angle can be trusted
 
 
@@ -112,6 +113,13 @@ def overlap(a: Box, b: Box) -> float:
         ((a.x, a.y), (a.length, a.height), -a.angle), ((b.x, b.y), (b.length, b.height), -b.angle)
     )
     return 0.0 if kind == cv2.INTERSECT_NONE or points is None else float(cv2.contourArea(cv2.convexHull(points)))
+
+
+def taken(lone: Box, boxes: Sequence[Box], *, share: float = 0.0) -> bool:
+    """Does one of the boxes take in more than this share of a lone character? One that is far larger holds no line with it:
+    a dimension with its arrows looks like a character to the network."""
+    largest = _LARGER * max(lone.length, lone.height)
+    return any(overlap(lone, box) > share * lone.area for box in boxes if min(box.length, box.height) < largest)
 
 
 def levelled(boxes: Sequence[Box]) -> list[Box]:

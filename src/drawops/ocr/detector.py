@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.drawings.model import Image
-from drawops.ocr.boxes import SQUARE, Box, joined_rows, merge_passes, overlap, wrap
+from drawops.ocr.boxes import SQUARE, Box, joined_rows, merge_passes, taken, wrap
 from drawops.ocr.engine import Backend, Engine
 from drawops.ocr.lean_graphs import probability_map, with_small_maps
 from drawops.ocr.letters import letters_in, lone_characters, sides, small_text, upper_quartile
@@ -61,7 +61,7 @@ class Detector:
         flat, turned = ([box.scaled(2.0) for box in boxes] for boxes in (flat, turned))
         found = merge_passes([fine, flat, turned])
         lone = [box.scaled(2.0) for box in lone_characters(left, _usual_size(letters, rows))]
-        return found + [box for box in lone if not any(overlap(box, other) for other in found)]
+        return found + [box for box in lone if not taken(box, found)]
 
     def _turned(self, picture: Image, wanted: NDArray[np.int32], letters: NDArray[np.int32]) -> list[Box]:
         """Boxes in `picture` as it looks turned a quarter clockwise."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from drawops.datasets.text import normalise
 from drawops.drawings.model import Image, Page, TextLine
-from drawops.ocr.boxes import SQUARE, Box, box_of_quad, levelled, overlap, touching, wrap
+from drawops.ocr.boxes import SQUARE, Box, box_of_quad, levelled, overlap, taken, touching, wrap
 from drawops.ocr.detector import Detector
 from drawops.ocr.detectors import find_detector
 from drawops.ocr.engine_choice import choose_backend
@@ -38,6 +38,8 @@ _TICK = re.compile(r"^[/↗′'\\√\s-]+(?=Ra\s*\d)")  # of the symbol for surf
 _TICK_BEHIND = re.compile(r"(?<=[^\W\d])\s*[⌵∇▽∏]$")  # the same behind words: a countersink would have a size
 _APOSTROPHE = re.compile(r"(?<=[A-Za-z])′(?=[A-Za-z])")  # APPV'D
 _ZERO = re.compile(r"(?<=(?<![A-Za-z])[CR⌀])[Oo](?=[.,]\d)")  # of C0.5, R0.2
+_UNFINISHED = re.compile(r"(?:^|[\s°×x(])S?[R⌀]$")  # a radius or a diameter without its number
+_NUMBER = re.compile(r"\s*\d[\d.,]*")
 _WALLS = re.compile(r"^[_|\s]+(?=.)|(?<=.)[_|\s]+$")  # of frames and cells, and ends of lines under the text
 
 
@@ -75,6 +77,7 @@ class Reader:
         readings = self.recogniser.read([line.crop for line in found])
         found, readings = self._at_full_size(image, found, readings)
         found, readings = self._other_ways_round(image, found, readings)
+        found, readings = self._with_their_numbers(image, found, readings)
         found, readings = read_frames(image, found, readings, self.recogniser.read)
         found, readings = read_stacks(image, found, readings, self.recogniser.read)
         usual = usual_height(found)
@@ -130,12 +133,28 @@ class Reader:
             doubtful = [i for i in doubtful if i in lying and readings[i].score < SURE]
         return found, readings
 
+    def _with_their_numbers(
+        self, image: Image, found: list[Fitted], readings: list[Reading]
+    ) -> tuple[list[Fitted], list[Reading]]:
+        """Lines that end with an R or ⌀ with the number that follows further away than characters do: R  1."""
+        found, readings = list(found), list(readings)
+        unfinished = [i for i, reading in enumerate(readings) if _UNFINISHED.search(reading.text)]
+        tried = [
+            fit(image, found[i].box.part(0, 0, found[i].box.length + found[i].box.height, found[i].box.height))
+            for i in unfinished
+        ]
+        for i, line, reading in zip(unfinished, tried, self.recogniser.read([t.crop for t in tried]), strict=True):
+            before = readings[i].text
+            if reading.text.startswith(before) and _NUMBER.fullmatch(reading.text.removeprefix(before)):
+                found[i], readings[i] = line, reading
+        return found, readings
+
 
 def _fitted(image: Image, boxes: Sequence[Box]) -> list[Fitted]:
     """The boxes, fitted; of those that the network did not find (score 0) only what no other has taken in."""
     found = [fit(image, _by_convention(box)) for box in boxes if box.score]
-    taken = [line.box for line in found]
-    lone = [box for box in boxes if not box.score and not any(overlap(box, other) > 0.5 * box.area for other in taken)]
+    fitted = [line.box for line in found]
+    lone = [box for box in boxes if not box.score and not taken(box, fitted, share=0.5)]
     return found + [fit(image, _by_convention(box)) for box in lone]
 
 
