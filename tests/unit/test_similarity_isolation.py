@@ -110,6 +110,16 @@ def test_what_is_drawn_solid_has_no_lines_in_it() -> None:
     )
 
 
+def test_a_silhouette_keeps_its_thin_legs() -> None:
+    image = np.zeros((300, 300), np.uint8)
+    cv2.ellipse(image, (150, 150), (60, 30), 0, 0, 360, 255, cv2.FILLED)
+    for x in (100, 120, 140, 160, 180, 200):
+        cv2.line(image, (150, 150), (2 * x - 150, 290), 255, 4)
+        cv2.line(image, (150, 150), (2 * x - 150, 10), 255, 2)
+    (view,) = isolate(image)
+    assert np.count_nonzero(view.silhouette) == pytest.approx(np.count_nonzero(image), rel=0.03)
+
+
 def test_a_scan_in_a_pdf_says_nothing_of_its_lines(tmp_path: Path) -> None:
     picture = np.full((600, 800), 255, np.uint8)
     cv2.rectangle(picture, (200, 200), (500, 400), 0, 4)

@@ -65,3 +65,13 @@ def test_a_page_and_a_bright_shape_on_dark_ground_are_no_photo(pages: list[np.nd
     assert flattened(pages[0].min(axis=2)) is None
     assert flattened(shape) is None
     assert len(isolate(shape)) == 1
+
+
+def test_a_square_with_slits_is_no_photo_of_a_sheet() -> None:
+    shape = np.zeros((560, 560), np.uint8)
+    cv2.rectangle(shape, (100, 100), (460, 460), 255, cv2.FILLED)
+    for x in (180, 280, 380):
+        cv2.line(shape, (x, 90), (x - 20, 300), 0, 5)
+    (view,) = isolate(shape)
+    assert view.box == pytest.approx((100, 100, 461, 461), abs=2)
+    assert np.count_nonzero(view.silhouette) == pytest.approx(np.count_nonzero(shape), rel=0.02)

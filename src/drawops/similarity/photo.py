@@ -12,6 +12,7 @@ Box = tuple[int, int, int, int]
 _SMALL = 400  # pixels of the longer side at which the sheet is looked for
 _DARKER = 35  # the desk than the paper, in grey values
 _SHARE = (0.12, 0.95)  # of the picture that a sheet takes
+_GREY, _GREYS = (30, 225), 0.05  # neither black nor white, and how much of a photo is that at least
 _INK = 0.003  # of the sheet at least
 _THICK = 0.02  # of its shorter side: lines are thinner
 _INSET = 0.006  # of its shorter side: the edge of the paper and its shadow
@@ -36,8 +37,11 @@ class Flattened:
 def flattened(grey: NDArray[np.uint8]) -> Flattened | None:
     """The sheet on a photo (H, W) of a desk; None where the picture shows none: a scan, a drawing, a crop.
 
-    A sheet is a bright quadrangle on darker ground with thin lines drawn on it. A filled shape, bright on dark, has none.
+    A sheet is a bright quadrangle on darker ground with thin lines drawn on it. A filled shape, bright on dark, has none;
+    one with slits has, but of black and white alone.
     """
+    if cv2.inRange(grey, *_GREY).mean() < 255 * _GREYS:
+        return None
     corners = _corners(grey)
     if corners is None:
         return None

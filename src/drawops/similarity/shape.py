@@ -35,6 +35,7 @@ _PALE = 15  # the palest frame
 _FAINT = 30  # a fold
 _LINE = 9 / 256  # of a view's longer side: no line is wider
 _GAP = 9  # pixels between the ends of a line
+_ENCLOSED = 1.3  # times the ink, what it fills and encloses: up to that nothing is drawn in outline
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,9 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     sheet &= ~writing
     if not sheet.any():
         return []
-    outlines, told = heavy_lines(darkness, sheet), False
-    one_weight = outlines is sheet
+    picture = frame is None and max(ink.shape) <= _PICTURE_SIDE
+    outlines = sheet if picture and _is_silhouette(sheet) else heavy_lines(darkness, sheet)
+    one_weight, told = outlines is sheet, False
     if isinstance(page, Page) and page.outlines is not None:
         hidden = (writing | masked) & within  # an outline that runs under a text, or its white mask, is whole
         shaded = _told(page.shaded, ink.shape) & binary(darkness > _PALE) & within  # a picture in a file has no noise
@@ -261,6 +263,11 @@ def _fill(ink: Mask) -> Mask:
     padded = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     cv2.floodFill(padded, None, (0, 0), 128)
     return binary(padded[1:-1, 1:-1] != 128)
+
+
+def _is_silhouette(ink: Mask) -> bool:
+    """Whether ink encloses next to nothing: what is thin is a leg or a tail, no lighter line."""
+    return cv2.countNonZero(_fill(ink)) < _ENCLOSED * cv2.countNonZero(ink)
 
 
 def _views(
