@@ -23,7 +23,8 @@ from drawops.serving.page_texts import SHAPE_TEXTS
 from drawops.serving.shapes import indexed_file, shape_search
 from drawops.serving.uploads import KeptDrawings, uploaded
 from drawops.settings import Settings
-from drawops.similarity.shape import Box, parse_box
+from drawops.similarity.photo import Box
+from drawops.similarity.shape import parse_box
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _OWN_FIELDS = {"file", "path", "sha256", "pages", "name", "number"}  # of one drawing: nothing to narrow by

@@ -28,7 +28,7 @@ from drawops.similarity.handedness import signature
 from drawops.similarity.index import Document, open_index
 from drawops.similarity.index_benchmark import vectors_of
 from drawops.similarity.search import LAYOUT, thumbnail
-from drawops.similarity.shape import View
+from drawops.similarity.views import View
 
 _VIEWS = 2  # of an indexed drawing
 _AT_ONCE = 5_000

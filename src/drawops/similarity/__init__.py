@@ -7,7 +7,8 @@ if TYPE_CHECKING:
     from drawops.similarity.embedding import Embedder
     from drawops.similarity.index import Document, LocalVectorIndex, Match, VectorIndex, open_index
     from drawops.similarity.search import Added, Hit, ShapeSearch, similar
-    from drawops.similarity.shape import View, isolate
+    from drawops.similarity.shape import isolate
+    from drawops.similarity.views import View
 
 __all__ = [
     "Added",

@@ -16,7 +16,8 @@ from drawops.similarity.embedding import BLOCKS, Describer, Embedder, join, stac
 from drawops.similarity.labelled import Classes, labelled_files
 from drawops.similarity.reranking import SHORTLIST, diffused, scores_between
 from drawops.similarity.retrieval import Retrieval, retrieval_of_order, retrieval_of_scores
-from drawops.similarity.shape import View, isolate
+from drawops.similarity.shape import isolate
+from drawops.similarity.views import View
 
 
 @dataclass(frozen=True)

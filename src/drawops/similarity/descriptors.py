@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.similarity.masks import Mask, binary, block
-from drawops.similarity.shape import View
+from drawops.similarity.views import View
 
 SIDE = 128  # pixels of the picture that the network sees
 _RASTER = 256  # pixels of the longer side at which shapes are measured

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from drawops.similarity import lite0
 from drawops.similarity.descriptors import contour_spectrum, figure, global_numbers, polar_spectrum, upright
-from drawops.similarity.shape import View
+from drawops.similarity.views import View
 
 PROJECTION_FILE = Path(__file__).with_name("projection.npz")
 # name, length of the descriptor, length after projection, weight in the cosine

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drawops.similarity.shape import Mask, View
+from drawops.similarity.masks import Mask
+from drawops.similarity.views import View
 
 _SIDE = 256
 _CENTRE = np.array([_SIDE / 2, _SIDE / 2])

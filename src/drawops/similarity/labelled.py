@@ -12,7 +12,8 @@ from drawops.similarity.embedding import Describer, stacked
 from drawops.similarity.generated import distorted, generated_views
 from drawops.similarity.metric_learning import Example
 from drawops.similarity.parts import Parts
-from drawops.similarity.shape import View, isolate
+from drawops.similarity.shape import isolate
+from drawops.similarity.views import View
 
 Classes = Literal["folder", "prefix", "family"]
 _VIEWS = 4  # the largest of a drawing; small ones are details

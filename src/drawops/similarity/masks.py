@@ -1,5 +1,6 @@
 """Small things done with masks of pixels."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,3 +16,10 @@ def block(side: int) -> Mask:
 def binary(condition: NDArray[np.bool_]) -> Mask:
     """255 where it holds."""
     return condition.astype(np.uint8) * 255
+
+
+def fill(ink: Mask) -> Mask:
+    """With all that closed lines enclose."""
+    padded = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    cv2.floodFill(padded, None, (0, 0), 128)
+    return binary(padded[1:-1, 1:-1] != 128)

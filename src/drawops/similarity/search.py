@@ -34,9 +34,11 @@ from drawops.similarity.index import (
     without_password,
 )
 from drawops.similarity.parts import Parts
+from drawops.similarity.photo import Box
 from drawops.similarity.reranking import SHORTLIST
-from drawops.similarity.shape import Box, View, isolate
+from drawops.similarity.shape import isolate
 from drawops.similarity.trained import is_trained, open_embedder
+from drawops.similarity.views import View
 
 if TYPE_CHECKING:
     from drawops.settings import Settings

@@ -6,8 +6,9 @@ filled; what is left falls into views by distance. A picture in which nothing is
 as it is drawn.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -16,39 +17,48 @@ from numpy.typing import NDArray
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.errors import InputRefused
 from drawops.similarity.annotation import cut_at_arrows, hatching, without_small_pieces
-from drawops.similarity.line_weights import BOX, between_weights, heavy_lines
-from drawops.similarity.masks import Mask, binary, block
+from drawops.similarity.line_weights import between_weights, heavy_lines
+from drawops.similarity.masks import Mask, binary, block, fill
 from drawops.similarity.photo import Box, flattened
+from drawops.similarity.views import INK, View, views_of
+from drawops.similarity.writing import largest_letter, letters, take_out_tables, without_writing
 
 _WORK_SIDE = 2000  # pixels of the longer side at which shapes are looked for
 _FINE_SIDE = 3400  # at which heads of arrows are
 _PICTURE_SIDE = 1700  # up to this size a picture without frame is one view, however many pieces it has
-_MAX_VIEWS = 12
 _MASK = 0.6  # of its height, the white around a text, of both sides together
-_SPECK = 0.01  # of the largest piece of a view
-_WRITTEN = 0.12  # of a cell
 _CLEAR, _TWO, _ONE = 0.15, 0.35, 0.8  # of lines in weights between: up to that there are two weights, from that on one
-_LETTERS = 3  # and more are a note
-_INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below thin lines
 _SHARP = 60  # step of darkness within two pixels of a line's rim; grain makes up to 40, drawings 160 and more
 _PALE = 15  # the palest frame
 _FAINT = 30  # a fold
-_LINE = 9 / 256  # of a view's longer side: no line is wider
 _GAP = 9  # pixels between the ends of a line
 _ENCLOSED = 1.3  # times the ink, what it fills and encloses: up to that nothing is drawn in outline
 
 
 @dataclass(frozen=True)
-class View:
-    """One view of a part on a sheet.
+class _Sheet:
+    """A sheet at the working size: darkness, 0 paper to 255 ink, and masks of the `ink`, of where views may stand (`within`
+    the frame), of the text that is known (`writing`), and of what this and its white mask hide. `scale` is from the page to it,
+    `fine` gives darkness and scale at which heads of arrows are seen."""
 
-    `silhouette` is the filled shape, `lines` the outlines drawn within it, both masks (H, W) at the working size
-    (the box times a scale of at most 1).
-    """
+    darkness: NDArray[np.uint8]
+    scale: float
+    ink: Mask
+    within: Mask
+    writing: Mask
+    hidden: Mask
+    framed: bool
+    fine: Callable[[], tuple[NDArray[np.uint8], float]]
 
-    box: Box
-    silhouette: Mask
-    lines: Mask
+    @cached_property
+    def lines(self) -> Mask:
+        """What is drawn where views may stand, without known text."""
+        return self.ink & self.within & ~self.writing
+
+    @property
+    def is_large(self) -> bool:
+        """Too large for a picture of one view?"""
+        return max(self.ink.shape) > _PICTURE_SIDE
 
 
 def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
@@ -66,61 +76,87 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     sheet_on_photo = None if text else flattened(grey)
     if sheet_on_photo:
         return [replace(view, box=sheet_on_photo.on_photo(view.box)) for view in isolate(sheet_on_photo.grey)]
+    sheet = _sheet(grey, text)
+    if sheet is None:
+        return []
+    drawn = sheet.lines
+    picture = not (sheet.framed or sheet.is_large)
+    outlines = drawn if picture and _is_silhouette(drawn) else heavy_lines(sheet.darkness, drawn)
+    one_weight = outlines is drawn
+    told = _told_by_the_file(page, sheet) if isinstance(page, Page) else None
+    if told is not None:
+        beside_pictures = isinstance(page, Page) and page.shaded is not None  # there heavy lines are no measure
+        outlines = told if one_weight or beside_pictures else (outlines | sheet.hidden) & told
+        drawn = told
+    if one_weight and not sheet.framed:  # a symbol, a sketch, a silhouette: all of it is shape
+        apart = max(drawn.shape) // 12 if sheet.is_large else None
+        views = views_of(fill(drawn), drawn, None if told is None else sheet.darkness, sheet.scale, gap=apart)
+        return without_writing(views, drawn, sheet.writing, sheet.scale) if apart else views
+    if told is not None:
+        solid, everything = _solid(outlines, told=True), _solid(drawn, told=True)
+    else:
+        solid, everything, drawn = _solids_of_a_scan(sheet, outlines, one_weight=one_weight)
+    if solid is everything or cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):
+        solid, outlines = everything, drawn  # what seemed light were outlines too
+    if cv2.countNonZero(solid) < cv2.countNonZero(outlines) / 2:  # nothing closed: the drawn lines are the shape
+        solid = outlines
+    views = views_of(solid, outlines, sheet.darkness, sheet.scale, gap=max(drawn.shape) // 150)
+    return without_writing(views, sheet.ink, sheet.writing, sheet.scale)
+
+
+def _sheet(grey: NDArray[np.uint8], text: Sequence[TextLine]) -> _Sheet | None:
+    """None where nothing is drawn."""
     darkness, scale = _darkness(grey)
     _take_out_folds(darkness)
-    ink = binary(darkness > _INK)
+    ink = binary(darkness > INK)
     if not _is_drawn(darkness, ink):
-        return []
+        return None
+    large = max(ink.shape) > _PICTURE_SIDE
     frame = _drawing_area(ink)
-    if frame is None and max(ink.shape) > _PICTURE_SIDE:
+    if frame is None and large:
         frame = _drawing_area(binary(darkness > _PALE))
     within = np.full_like(ink, 255) if frame is None else frame
-    if frame is None and max(ink.shape) > _PICTURE_SIDE:
+    if frame is None and large:
         within = _without_edge(within)
-    sheet = ink & within
     writing, masked = np.zeros_like(ink), np.zeros_like(ink)
     for line in text:
         corners = np.round(np.multiply(line.quad, scale)).astype(np.int32)
         cv2.fillPoly(writing, [corners], 255)
         cv2.polylines(masked, [corners], True, 255, 1 + round(_MASK * float(np.hypot(*(corners[0] - corners[3])))))
-    sheet &= ~writing
-    if not sheet.any():
-        return []
-    picture = frame is None and max(ink.shape) <= _PICTURE_SIDE
-    outlines = sheet if picture and _is_silhouette(sheet) else heavy_lines(darkness, sheet)
-    one_weight, told = outlines is sheet, False
-    if isinstance(page, Page) and page.outlines is not None:
-        hidden = (writing | masked) & within  # an outline that runs under a text, or its white mask, is whole
-        shaded = _told(page.shaded, ink.shape) & binary(darkness > _PALE) & within  # a picture in a file has no noise
-        drawn: Mask = ((ink & within) | hidden) & _told(page.outlines, ink.shape) | shaded
-        if cv2.countNonZero(drawn) > 0.02 * cv2.countNonZero(sheet):  # else a sheet of dimensions only
-            whole = one_weight or page.shaded is not None  # beside pictures heavy lines are no measure
-            outlines, sheet, told = (drawn if whole else (outlines | hidden) & drawn), drawn, True
-    if frame is None and one_weight:  # a symbol, a sketch, a silhouette: all of it is shape
-        apart = max(sheet.shape) // 12 if max(sheet.shape) > _PICTURE_SIDE else None
-        views = _views(_fill(sheet), sheet, darkness if told else None, scale, gap=apart)
-        return _without_writing(views, sheet, writing, scale) if apart else views
-    solid = _solid(outlines, told=told)
-    letter, lines = 0, sheet
-    if not told and (frame is not None or max(ink.shape) > _PICTURE_SIDE):  # a crop holds little beside its view
-        letter = _largest_letter(ink)
-        lines = without_small_pieces(sheet, letter)
-    if letter and (one_weight or between_weights(darkness, lines) > _CLEAR):
-        bare = cut_at_arrows(lines, _darkness(grey, _FINE_SIDE)[0])
-        everything = _solid(bare, told=False)
-        _take_out_tables(everything, ink, writing)
-        between = 1.0 if one_weight else between_weights(darkness, bare)
-        if between > _ONE or (between > _TWO and not _in_all(solid, everything)):
-            solid = everything
-        sheet = sheet & ~hatching(sheet) & ~_letters(sheet, letter)
-    else:
-        everything = _solid(lines, told=told)
-    if solid is everything or cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):
-        solid, outlines = everything, sheet  # what seemed light were outlines too
-    if cv2.countNonZero(solid) < cv2.countNonZero(outlines) / 2:  # nothing closed: the drawn lines are the shape
-        solid = outlines
-    views = _views(solid, outlines, darkness, scale, gap=max(sheet.shape) // 150)
-    return _without_writing(views, ink, writing, scale)
+    fine = partial(_darkness, grey, _FINE_SIDE)
+    sheet = _Sheet(darkness, scale, ink, within, writing, (writing | masked) & within, frame is not None, fine)
+    return sheet if sheet.lines.any() else None
+
+
+def _told_by_the_file(page: Page, sheet: _Sheet) -> Mask | None:
+    """What a vector file says is outline; None where it says nothing, or has hardly any: a sheet of dimensions only."""
+    if page.outlines is None:
+        return None
+    shape = sheet.ink.shape
+    shaded = (
+        _told(page.shaded, shape) & binary(sheet.darkness > _PALE) & sheet.within
+    )  # a picture in a file has no noise
+    drawn: Mask = ((sheet.ink & sheet.within) | sheet.hidden) & _told(page.outlines, shape) | shaded
+    return drawn if cv2.countNonZero(drawn) > 0.02 * cv2.countNonZero(sheet.lines) else None
+
+
+def _solids_of_a_scan(sheet: _Sheet, outlines: Mask, *, one_weight: bool) -> tuple[Mask, Mask, Mask]:
+    """What the outlines close, what all lines close, and the lines without what stands beside parts."""
+    lines, solid = sheet.lines, _solid(outlines, told=False)
+    if not (sheet.framed or sheet.is_large):  # a crop holds little beside its view
+        return solid, _solid(lines, told=False), lines
+    letter = largest_letter(sheet.ink)
+    whole = without_small_pieces(lines, letter)
+    if not one_weight and between_weights(sheet.darkness, whole) <= _CLEAR:
+        return solid, _solid(whole, told=False), lines
+    fine, _ = sheet.fine()
+    bare = cut_at_arrows(whole, fine)
+    everything = _solid(bare, told=False)
+    take_out_tables(everything, sheet.ink, sheet.writing)
+    between = 1.0 if one_weight else between_weights(sheet.darkness, bare)
+    if between > _ONE or (between > _TWO and not _in_all(solid, everything)):
+        solid = everything
+    return solid, everything, lines & ~hatching(lines) & ~letters(lines, letter)
 
 
 def parse_box(text: str) -> Box | None:
@@ -250,94 +286,18 @@ def _has_cells_outside(area: Mask, stats: NDArray[np.int32], labels: NDArray[np.
 def _solid(outlines: Mask, *, told: bool) -> Mask:
     """Closed outlines filled; what is thinner than a few pixels after that (leaders, centre lines) is gone. Where the file
     has `told` them from outlines, thin views stay."""
-    filled = _fill(outlines)
+    filled = fill(outlines)
     if told:  # shaded views are pictures, whose outlines have gaps
-        closed = _fill(cv2.morphologyEx(outlines, cv2.MORPH_CLOSE, block(_GAP)))
+        closed = fill(cv2.morphologyEx(outlines, cv2.MORPH_CLOSE, block(_GAP)))
         filled |= cv2.morphologyEx(closed & ~filled, cv2.MORPH_OPEN, block(_GAP + 1))  # slots stay
     radius = 2 if told else max(2, round(max(outlines.shape) / 400))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     return cv2.morphologyEx(filled, cv2.MORPH_OPEN, disc)
 
 
-def _fill(ink: Mask) -> Mask:
-    padded = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    cv2.floodFill(padded, None, (0, 0), 128)
-    return binary(padded[1:-1, 1:-1] != 128)
-
-
 def _is_silhouette(ink: Mask) -> bool:
     """Whether ink encloses next to nothing: what is thin is a leg or a tail, no lighter line."""
-    return cv2.countNonZero(_fill(ink)) < _ENCLOSED * cv2.countNonZero(ink)
-
-
-def _views(
-    solid: Mask, outlines: Mask, darkness: NDArray[np.uint8] | None, scale: float, *, gap: int | None
-) -> list[View]:
-    """The pieces of `solid`, those nearer to each other than `gap` together; all together with None."""
-    found = []
-    for left, top, shape in [(0, 0, solid)] if gap is None else _pieces(solid, gap):
-        h, w = shape.shape
-        window = (slice(top, top + h), slice(left, left + w))
-        x, y, width, height = cv2.boundingRect(shape)
-        silhouette = shape[y : y + height, x : x + width]
-        lines = (
-            _edges(outlines[window], None if darkness is None else darkness[window])[y : y + height, x : x + width]
-            & silhouette
-        )
-        box = tuple(round(v / scale) for v in (left + x, top + y, left + x + width, top + y + height))
-        found.append((cv2.countNonZero(silhouette), View(box, silhouette, lines)))  # type: ignore[arg-type]
-    found.sort(key=lambda f: -f[0])
-    return [view for area, view in found[:_MAX_VIEWS] if area >= 0.02 * found[0][0] and max(view.silhouette.shape) >= 8]
-
-
-def _edges(drawn: Mask, darkness: NDArray[np.uint8] | None) -> Mask:
-    """Drawn lines without what is drawn solid; of that, given the darkness, as of shaded views on a sheet, the rims, also of
-    holes, and the lines on it. Holes in the silhouette of a thing are its accidents."""
-    width = _LINE * max(drawn.shape)
-    solid = cv2.morphologyEx(drawn, cv2.MORPH_OPEN, block(max(BOX, round(width))))
-    shaded = cv2.dilate(solid, block(BOX)) & drawn
-    lines = drawn & ~shaded
-    if darkness is None:
-        return lines
-    if shaded.any():
-        darker = binary(cv2.morphologyEx(darkness, cv2.MORPH_TOPHAT, block(BOX)) > _INK)
-        lines |= shaded & (~cv2.erode(drawn, block(5)) | darker)
-    if width > BOX:
-        return lines
-    side = max(2, round(width))
-    wide = cv2.morphologyEx(lines, cv2.MORPH_OPEN, block(side))  # for so small a view
-    return (lines & ~cv2.dilate(wide, block(3))) | cv2.erode(wide, block(side - 1))
-
-
-def _pieces(solid: Mask, gap: int) -> Iterator[tuple[int, int, Mask]]:
-    """Left, top and shape of each group of pieces nearer to each other than `gap`."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(solid, block(max(3, gap))))
-    for label, (left, top, w, h, _) in enumerate(stats[1:].tolist(), start=1):
-        window = (slice(top, top + h), slice(left, left + w))
-        yield left, top, _without_specks(np.where(labels[window] == label, solid[window], np.uint8(0)))
-
-
-def _without_specks(shape: Mask) -> Mask:
-    """Without what lies beside it and is tiny: ends of a cutting plane, arrow heads."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(shape)
-    areas = stats[:, cv2.CC_STAT_AREA].astype(float)
-    areas[0] = 0
-    return binary(areas > _SPECK * areas.max())[labels]
-
-
-def _without_writing(views: list[View], ink: Mask, writing: Mask, scale: float) -> list[View]:
-    """Without those that are tables or notes, unless all are. `ink` is all that is drawn on the page, `writing` where the file
-    says that text stands; letters of scans are told by their size."""
-    largest = _largest_letter(ink)
-    kept = []
-    for view in views:
-        left, top, right, bottom = (round(v * scale) for v in view.box)
-        window = slice(top, bottom), slice(left, right)
-        rectangle = cv2.countNonZero(view.silhouette) > 0.93 * view.silhouette.size
-        table = rectangle and _is_table(ink[window], writing[window] | _letters(ink[window], largest))
-        if not table and not _are_letters(view.silhouette, largest):
-            kept.append(view)
-    return kept or views
+    return cv2.countNonZero(fill(ink)) < _ENCLOSED * cv2.countNonZero(ink)
 
 
 def _in_all(solid: Mask, everything: Mask) -> bool:
@@ -346,51 +306,3 @@ def _in_all(solid: Mask, everything: Mask) -> bool:
     areas = stats[1:, cv2.CC_STAT_AREA]
     covered = np.bincount(labels[solid > 0], minlength=len(stats))[1:]
     return bool((covered > 0.1 * areas)[areas > 0.05 * areas.max(initial=0)].all())
-
-
-def _take_out_tables(solid: Mask, ink: Mask, writing: Mask) -> None:
-    """Those that lie so near to a view that they would be taken for its part: tolerance frames."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(solid)
-    largest = _largest_letter(ink)
-    for label, (x, y, w, h, area) in enumerate(stats[1:].tolist(), start=1):
-        window = slice(y, y + h), slice(x, x + w)
-        if area > 0.93 * w * h and _is_table(ink[window], writing[window] | _letters(ink[window], largest)):
-            solid[window][labels[window] == label] = 0
-
-
-def _largest_letter(page: Mask) -> int:
-    return max(12, max(page.shape) // 50)
-
-
-def _is_table(ink: Mask, written: Mask) -> bool:
-    """Whether a rectangle consists of cells with writing in them: a table, a tolerance frame, a boxed note."""
-    rules = cv2.dilate(ink, block(3))
-    rules[written > 0] = 0
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(255 - rules, connectivity=4)
-    share = np.bincount(labels[written > 0], minlength=len(stats)) / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
-    filled = stats[:, cv2.CC_STAT_AREA] / np.maximum(stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT], 1)
-    lettered = (share > _WRITTEN) & (filled > 0.75)
-    lettered[0] = False
-    return bool(stats[lettered, cv2.CC_STAT_AREA].sum() > 0.6 * stats[1:, cv2.CC_STAT_AREA].sum())  # rules may be heavy
-
-
-def _are_letters(shape: Mask, largest: int) -> bool:
-    """Whether a view is in several pieces, each no larger than a letter: notes that a scan draws heavily."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(shape)
-    return len(stats) > _LETTERS and int(stats[1:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max()) <= largest
-
-
-def _letters(lines: Mask, largest: int) -> Mask:
-    """The boxes of pieces as large as letters that stand free; not of circles, which are holes."""
-    height, width = lines.shape
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(lines)
-    boxes = np.zeros_like(lines)
-    for label, (x, y, w, h, inked) in enumerate(stats[1:], start=1):
-        free = x > 0 and y > 0 and x + w < width and y + h < height
-        if not free or not 4 <= max(w, h) <= largest:
-            continue
-        piece = binary(labels[y : y + h, x : x + w] == label)
-        if 0.8 < w / h < 1.25 and cv2.countNonZero(_fill(piece)) > 0.65 * w * h and inked < 0.5 * w * h:
-            continue
-        boxes[y : y + h, x : x + w] = 255
-    return boxes
