@@ -112,6 +112,13 @@ def test_the_cells_of_a_frame_are_one_line_in_reading_order(angle):
         assert texts(*order) == ["⌖ ⌀0.1Ⓜ A B"]
 
 
+def test_a_flat_characteristic_and_a_tolerance_of_whole_millimetres_belong_to_their_frame():
+    flat = TextLine("⏥", Box(515, 501, 36, 12, 0).quad(), 0.0, "vector", 1.0)
+    assert texts(flat, line("0.05", 552, 500, 24)) == ["⏥ 0.05"]
+    assert texts(line("∥", 500, 500), line("1", 550, 500), line("A", 600, 500)) == ["∥ 1 A"]
+    assert texts(line("A", 500, 500), line("1", 550, 500)) == ["A", "1"]
+
+
 def test_two_frames_one_over_the_other_stay_two():
     upper = [line("⌖", 500, 500), line("⌀0.2", 545, 500), line("A", 640, 500)]
     lower = [line("⊥", 500, 545), line("0.02", 545, 545), line("A", 640, 545)]

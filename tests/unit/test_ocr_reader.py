@@ -1,6 +1,7 @@
 """Reading whole pages."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image as Picture
 from PIL import ImageDraw
 
 from drawops.drawings.model import Page, TextLine
+from drawops.drawings.symbols import PARTIAL
 from drawops.ocr import open_reader
 from drawops.ocr.boxes import Box, box_of_quad, overlap
 from drawops.ocr.drawing_model import write_drawing_model
@@ -231,6 +233,9 @@ def test_a_symbol_drawn_as_lines_is_put_before_the_files_number(inked, seen, wan
         (("3×", "5.5"), "3×⌀5.5", ["3×⌀5.5"]),
         (("0.2", "A"), "⌖ ⌀0.2 A", ["⌖ ⌀0.2 A"]),
         (("3×", "5.5"), "3×5.5", ["3×", "5.5"]),
+        (("6", "0.1"), "6±0.1", ["6±0.1"]),
+        (("型材", "30×30，L=370。"), "型材∠30×30，L=370°", ["型材∠30×30,L=370。"]),
+        (("3×", "5.5"), "3×|5.5", ["3×", "5.5"]),
         (("3×", "5.5"), "3×⌀6.5", ["3×", "5.5"]),
     ],
 )
@@ -238,6 +243,25 @@ def test_symbols_drawn_as_lines_between_the_files_texts_are_read(inked, own, see
     file = [line(own[0], 100, width=60), line(own[1], 200, width=60)]
     read = line(seen, 150, source="ocr", score=0.97, width=170)
     assert [found.text for found in combine(file, [read], inked)] == wanted
+
+
+@pytest.mark.parametrize(
+    ("own", "kind", "seen", "wanted"),
+    [
+        ("入库前涂防锈油。", "", "2. 入库前涂防锈油。", "2. 入库前涂防锈油。"),
+        ("单位", PARTIAL, "单位 mm", "单位 mm"),
+        ("42±0.1", "", "42±0.11", "42±0.1"),  # an extension line was read as 1
+    ],
+)
+def test_what_the_file_does_not_say_is_taken_from_the_picture_where_something_stands(inked, own, kind, seen, wanted):
+    file = replace(line(own, 120, width=70), kind=kind)
+    assert [t.text for t in combine([file], [line(seen, 100, source="ocr", score=0.99)], inked)] == [wanted]
+
+
+def test_a_reading_of_a_whole_note_does_not_stand_beside_its_pieces(inked):
+    file = [line("5. 型材", 100, width=80), line("30", 200, width=40), line("30", 260, width=40)]
+    read = line("5.剖面线 300x30", 180, source="ocr", score=0.97, width=240)
+    assert sorted(t.text for t in combine(file, [read], inked)) == ["30", "30", "5. 型材"]
 
 
 def test_garbage_of_a_font_without_encoding_gives_way_to_the_reading(inked):

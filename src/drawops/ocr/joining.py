@@ -17,6 +17,7 @@ _MODIFIER = r"(?:[ⓂⓁⒺⓅⓈⒻ]|\([MLEPSF]\))?"
 CHARACTERISTICS = "⏤⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰"
 _CHARACTERISTIC = re.compile(rf"(?:[{CHARACTERISTICS}]|//)\s*")
 _ZONE = re.compile(rf"(?:S?⌀)?\s*\d*[.,]\d+\s*{_MODIFIER}\s*(?:CZ)?\s*")
+_WHOLE_ZONE = re.compile(rf"(?:S?⌀)?\s*\d{{1,2}}(?![\d.,])\s*{_MODIFIER}\s*(?:CZ)?\s*")  # after a characteristic alone
 _DATUMS = re.compile(rf"(?:[A-Z](?:-[A-Z])?{_MODIFIER}\s*)+")
 _LEADING_ZERO = re.compile(r"^0(?=[1-9])")  # an untrained reader takes ⌀ for 0; no size is written 035
 _ONLY_SYMBOLS = re.compile(rf"[{CHARACTERISTICS}⌀⌴⌵↧√∨\s]+")
@@ -211,7 +212,8 @@ def _stands_below(upper: _Piece, lower: _Piece) -> bool:
 
 
 def _join_frames(pieces: Sequence[_Piece]) -> list[_Piece]:
-    cells = [p for p in pieces if len(p.text) <= 16 and any(r.match(p.text) for r in (_CHARACTERISTIC, _ZONE, _DATUMS))]
+    kinds = (_CHARACTERISTIC, _ZONE, _WHOLE_ZONE, _DATUMS)
+    cells = [p for p in pieces if len(p.text) <= 16 and any(kind.match(p.text) for kind in kinds)]
     # A frame begins with its characteristic; where that was not read, with its zone.
     starts = sorted((p for p in cells if _begins_frame(p.text)), key=lambda p: not _CHARACTERISTIC.match(p.text))
     groups, used = [], set()
@@ -242,7 +244,7 @@ def _begins_frame(text: str) -> bool:
     """Is a text a GD&T frame or its beginning?"""
     symbol = _CHARACTERISTIC.match(text)
     at = symbol.end() if symbol else 0
-    zone = _ZONE.match(text, at)
+    zone = _ZONE.match(text, at) or (symbol and _WHOLE_ZONE.match(text, at))
     if not zone:
         return symbol is not None and at == len(text)
     if not symbol and not re.match(r"S?⌀?\s*0?[.,]", text):
@@ -254,10 +256,8 @@ def _begins_frame(text: str) -> bool:
 def _follows(left: _Piece, right: _Piece) -> bool:
     """Next on the same row, with no more room than the walls of two cells take."""
     gap, lower = left.place(right)
-    return (
-        left.parallel(right)
-        and left.ahead(right)
-        and -0.3 < gap < 1.6
-        and abs(lower) < 0.3
-        and 0.6 < right.box.height / left.box.height < 1.67
-    )
+    alike = 0.6 < right.box.height / left.box.height < 1.67
+    if _CHARACTERISTIC.fullmatch(left.text):  # the file's own ⏥ is as flat as it is drawn
+        flat = min(1.0, left.box.height / right.box.height)
+        gap, lower, alike = gap * flat, lower * flat, 0.6 < right.box.height / left.box.height < 4.0
+    return left.parallel(right) and left.ahead(right) and -0.3 < gap < 1.6 and abs(lower) < 0.3 and alike
