@@ -210,6 +210,40 @@ def test_adding_again_changes_nothing_and_a_new_revision_replaces_the_old(shapes
     assert id.startswith("a.png#") and shapes.stats()["documents"] == 2
 
 
+def test_a_copy_elsewhere_is_a_drawing_of_its_own_and_the_first_keeps_its_metadata(
+    shapes: ShapeSearch, tmp_path: Path
+) -> None:
+    first = save(tmp_path / "库" / "a.png", sheet())
+    (tmp_path / "库" / "parts.csv").write_text("file,family\na.png,flange\n", encoding="utf-8")
+    copies = [save(tmp_path / folder / "a.png", sheet()) for folder in ("copy", "second copy")]
+    assert shapes.add([first]).drawings == ["a.png"]
+    ids = ["a.png", *shapes.add(copies).drawings]
+    assert len(set(ids)) == 3 and all(id.startswith("a.png#") for id in ids[1:])
+    stored = {str(d.metadata["path"]): d.metadata.get("family") for d in shapes.index.get_many(ids)}
+    assert stored == {str(first): "flange", str(copies[0]): None, str(copies[1]): None}
+    assert [sorted(group.drawings) for group in shapes.duplicates()] == [sorted(ids)]
+    assert sorted(shapes.add([first, *copies]).unchanged) == sorted(ids), "each is known where it lies"
+    first.unlink()
+    assert sorted(shapes.add(copies).unchanged) == sorted(ids[1:]), "a copy that is known is no moved original"
+
+
+def test_a_file_that_moved_keeps_its_id_and_what_its_new_place_does_not_say(
+    shapes: ShapeSearch, tmp_path: Path
+) -> None:
+    file = save(tmp_path / "old" / "a.png", sheet())
+    (tmp_path / "old" / "parts.csv").write_text("file,family,plant,name\na.png,flange,苏州,盖\n", encoding="utf-8")
+    shapes.add([file])
+    moved = tmp_path / "new" / "a.png"
+    moved.parent.mkdir()
+    file.rename(moved)
+    (tmp_path / "new" / "parts.csv").write_text("file,plant,name\na.png,Köln,\n", encoding="utf-8")
+    assert shapes.add([moved]).drawings == ["a.png"] and shapes.add([moved]).unchanged == ["a.png"]
+    assert shapes.index.ids() == {"a.png"}
+    metadata = shapes.index.get_many(["a.png"])[0].metadata
+    assert metadata["path"] == str(moved) and metadata["family"] == "flange" and metadata["plant"] == "Köln"
+    assert "name" not in metadata, "an empty cell takes the value away"
+
+
 def test_bad_files_are_refused_by_name_and_the_others_go_on(shapes: ShapeSearch, tmp_path: Path) -> None:
     image = paper(500, 500)
     flange(image, (250, 250), 150)

@@ -12,7 +12,7 @@ _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")  # with slashes some w
 
 
 class Parts:
-    """The rows of the `parts.csv` beside each file, by file name."""
+    """The rows of the `parts.csv` beside each file, by file name; an empty cell is an empty value."""
 
     def __init__(self) -> None:
         self._folders: dict[Path, dict[str, dict[str, str]]] = {}
@@ -33,7 +33,7 @@ class Parts:
         except (OSError, UnicodeDecodeError, csv.Error) as exc:
             raise InputRefused(str(path), f"is not a CSV file in UTF-8 ({exc})") from exc
         return {
-            row["file"]: {k: _uniform(k, v) for k, v in row.items() if k and k != "file" and isinstance(v, str) and v}
+            row["file"]: {k: _uniform(k, v) for k, v in row.items() if k and k != "file" and isinstance(v, str)}
             for row in rows
             if row.get("file")
         }

@@ -132,8 +132,9 @@ class ShapeSearch:
         """Index the drawings among `paths` (folders are walked); each is stored as soon as it is done.
 
         A drawing that is in the index already, byte for byte, is left alone unless its metadata changed; a file of
-        the same path with other content takes the place of the old one. Metadata are taken from a `parts.csv` in the
-        file's folder (columns file, family, name, number, material, …).
+        the same path with other content takes the place of the old one. A copy in another folder is a drawing of its
+        own; where the file that was indexed is gone, it has moved there. Metadata are taken from a `parts.csv` in the
+        file's folder (columns file, family, name, number, material, …); what it has no column for stays as it was.
 
         Args:
             on_file: called with the name, its number from 1, and how many there are.
@@ -161,8 +162,9 @@ class ShapeSearch:
     def _add_file(self, file: Path, part: Mapping[str, str], result: Added) -> None:
         with open_drawing(file) as drawing:
             origin = {"file": file.name, "path": str(file.resolve()), "sha256": drawing.sha256}
-            metadata = {**part, **origin, "pages": drawing.page_count}
             id, known = self._id_for(file, drawing.sha256)
+            kept = known.metadata if known and known.metadata.get("sha256") == drawing.sha256 else {}
+            metadata = {**kept, **part, **origin, "pages": drawing.page_count}
             if known and dict(known.metadata) == {k: v for k, v in metadata.items() if v != ""}:
                 result.unchanged.append(id)
                 return
@@ -180,15 +182,19 @@ class ShapeSearch:
         result.views += len(shapes)
 
     def _id_for(self, file: Path, sha256: str) -> tuple[str, Document | None]:
-        """The file's name; with the start of its hash where another drawing has that name."""
-        for id in (file.name, f"{file.name}#{sha256[:8]}"):
-            known = self.index.get(id)
-            if known is None:
-                return id, None
-            same_place = known.metadata.get("path") == str(file.resolve())
-            if same_place or known.metadata.get("sha256") == sha256:
+        """The id under which the file is stored, or is to be: its name, with a hash behind it where another drawing
+        has that name."""
+        path = str(file.resolve())
+        hashes = sha256[:8], hashlib.sha256(path.encode()).hexdigest()[:12]  # the path's where a copy has the first
+        ids = (file.name, *(f"{file.name}#{end}" for end in hashes))
+        stored = {id: known for id in ids if (known := self.index.get(id))}
+        for id, known in stored.items():
+            if known.metadata.get("path") == path:
                 return id, known
-        return f"{file.name}#{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}", None
+        for id, known in stored.items():
+            if known.metadata.get("sha256") == sha256 and not Path(str(known.metadata.get("path"))).exists():
+                return id, known
+        return next(id for id in ids if id not in stored), None
 
     def search(
         self,
