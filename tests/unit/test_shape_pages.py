@@ -135,6 +135,26 @@ def test_what_cannot_be_searched_is_said_on_the_page(client: TestClient, tmp_pat
     assert unknown.status_code == 422 and "Did you mean &#39;family&#39;?" in unknown.text
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("box=1000,10,1090,100", "no shape was found in the box"),
+        ("min_score=7", "must lie between 0"),
+        ("box=5", "x0,y0,x1,y1"),
+        ("page=9", "there is no page 9"),
+    ],
+)
+def test_after_an_error_the_form_is_as_it_was_filled_in(
+    client: TestClient, tmp_path: Path, wrong: str, said: str
+) -> None:
+    address = search(client, part(0), tmp_path)
+    answer = client.get(f"{address}&is.family=long angle&from.date=2021-01-01&{wrong}")
+    assert answer.status_code == 422 and said in answer.text
+    form = answer.text[answer.text.index('id="search"') :]
+    assert '<option value="long angle" selected>' in form and 'value="2021-01-01"' in form
+    assert 'name="to.date"' in form and f'name="q" value="{address.partition("q=")[2].partition("&")[0]}"' in form
+
+
 def test_a_box_and_ranges_go_through_the_api_too(client: TestClient, tmp_path: Path) -> None:
     data = write(tmp_path / "q.png", part(3)).read_bytes()
 

@@ -78,12 +78,14 @@ def add_shape_pages(app: FastAPI, settings: Settings) -> None:
     @app.get("/shapes", include_in_schema=False)
     def search(request: Request) -> HTMLResponse:
         asked = Asked(dict(request.query_params))
+        form: dict[str, Any] = {}
         try:
             facets = shape_search(settings).index.facets()
+            form = {"choices": _choices(facets, asked), "ranges": _ranges(facets, asked)}
             found = _search(settings, kept, asked, facets)
-        except DrawopsError as exc:
-            return _page(request, asked, status=422, error=str(exc), **_shown(settings, kept, asked))
-        return _page(request, asked, **found)
+        except DrawopsError as exc:  # the form stays as it was filled in
+            return _page(request, asked, status=422, error=str(exc), **form, **_shown(settings, kept, asked))
+        return _page(request, asked, **form, **found)
 
     @app.get("/shapes/drawing", include_in_schema=False)
     def drawing(request: Request) -> HTMLResponse:
@@ -106,10 +108,9 @@ def add_shape_pages(app: FastAPI, settings: Settings) -> None:
 def _search(
     settings: Settings, kept: KeptDrawings, asked: Asked, facets: dict[str, dict[str | float, int]]
 ) -> dict[str, Any]:
-    """What the page shows of a search: the sheet with its views, what it can be narrowed by, the hits."""
-    narrow = {"choices": _choices(facets, asked), "ranges": _ranges(facets, asked)}
+    """What the page shows of a search: the sheet with its views, and the hits."""
     if not (asked.get("q") or asked.get("id")):
-        return narrow | {"indexed": shape_search(settings).index.count()}
+        return {"indexed": shape_search(settings).index.count()}
     search, (page, _) = shape_search(settings), _asked_page(settings, kept, asked)
     hits = search.search(
         page,
@@ -120,17 +121,27 @@ def _search(
         rerank=asked.get("rerank") == "1",
     )
     own = asked.get("id")
-    return narrow | _shown(settings, kept, asked) | {"hits": [hit.to_dict() for hit in hits if hit.id != own]}
+    return _shown(settings, kept, asked) | {"hits": [hit.to_dict() for hit in hits if hit.id != own]}
 
 
 def _shown(settings: Settings, kept: KeptDrawings, asked: Asked) -> dict[str, Any]:
-    """The sheet asked with and its views; nothing where it can't be shown."""
+    """The sheet asked with and its views, the first page where there is none of that number; nothing where the drawing
+    can't be shown."""
+    for tried in (asked, Asked(asked.values | {"page": "0"})):
+        try:
+            page, pages = _asked_page(settings, kept, tried)
+        except DrawopsError:
+            continue
+        box = _quietly_parsed(asked.get("box"))
+        return {"sheet": _sheet(page, pages), "views": _view_boxes(settings, page), "box": box}
+    return {}
+
+
+def _view_boxes(settings: Settings, page: Page) -> list[Box]:
     try:
-        page, pages = _asked_page(settings, kept, asked)
-        views = [view.box for _, view in shape_search(settings).views(page)]
-    except DrawopsError:
-        return {}
-    return {"sheet": _sheet(page, pages), "views": views, "box": _quietly_parsed(asked.get("box"))}
+        return [view.box for _, view in shape_search(settings).views(page)]
+    except DrawopsError:  # a blank sheet
+        return []
 
 
 def _quietly_parsed(text: str) -> Box | None:
