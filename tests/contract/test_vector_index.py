@@ -103,6 +103,34 @@ class VectorIndexContract:
             with pytest.raises(InputRefused, match="filter 'holes'"):
                 index.search(axis(1), where={"holes": wrong})
 
+    def test_a_range_of_dates_is_refused_where_an_end_is_no_date(self, index: VectorIndex) -> None:
+        dates = ["2019-11-05", "2024-06-30", "spring"]
+        index.upsert(document(d, axis(1, 0.1 * i), date=d, grade=d) for i, d in enumerate(dates))
+        for ends in (
+            {"from": "2024-13-99"},
+            {"from": "abc"},
+            {"from": "2024-01-01", "to": "30.02.2024"},
+            {"to": "6/24"},
+        ):
+            with pytest.raises(InputRefused, match="filter 'date': .* is no date; write 2019-11-05"):
+                index.search(axis(1), where={"date": ends})
+        assert index.search(axis(1), where={"grade": {"from": "abc", "to": "abd"}}) == [], "text is no date"
+        printed = index.search(axis(1), where={"date": {"from": "05.11.2019", "to": "2019年12月1日"}})
+        assert [m.id for m in printed] == ["2019-11-05"]
+        for day in ("05.11.2019", "2019.11.5", "2019-11-05"):
+            assert [m.id for m in index.search(axis(1), where={"date": day})] == ["2019-11-05"]
+        for known in ({"from": "2024"}, {"from": "2024-06", "to": "2024-07"}, {"from": "2024-06-29T08:30:00"}):
+            assert "2024-06-30" in [m.id for m in index.search(axis(1), where={"date": known})]
+
+    def test_what_meets_a_filter_is_counted(self, index: VectorIndex) -> None:
+        families = ["flange", "shaft", "法兰", "法兰"]
+        index.upsert(document(f"d{i}", axis(1), family=f, holes=i) for i, f in enumerate(families))
+        assert index.count() == index.count({}) == 4
+        assert index.count({"family": "法兰"}) == 2 and index.count({"family": ["flange", "法兰"], "holes": 3}) == 1
+        assert index.count({"holes": {"from": 1}}) == 3 and index.count({"family": "gear"}) == 0
+        with pytest.raises(InputRefused, match="famly.*Did you mean 'family'"):
+            index.count({"famly": "flange"})
+
     def test_facets_count_the_values_of_each_field(self, index: VectorIndex) -> None:
         index.upsert([document("a", axis(1), family="法兰", holes=4), document("b", axis(1), family="法兰")])
         index.upsert([document("c", axis(0, 1), family="轴 (阶梯)")])

@@ -155,6 +155,24 @@ def test_after_an_error_the_form_is_as_it_was_filled_in(
     assert 'name="to.date"' in form and f'name="q" value="{address.partition("q=")[2].partition("&")[0]}"' in form
 
 
+def test_the_page_says_whether_the_filters_or_the_threshold_leave_nothing(client: TestClient, tmp_path: Path) -> None:
+    address = search(client, part(0), tmp_path)
+    for narrow in ("&is.family=angle&from.date=2022-01-01", "&from.date=2025-01-01"):
+        html = client.get(address + narrow).text
+        assert "No other drawing meets the filters" in html and "Nothing scores that high" not in html
+    own = client.get("/shapes?id=板0.png&to.date=2020-12-31&lang=zh").text
+    assert "没有其他图纸符合筛选条件" in own, "the drawing asked with is no answer"
+    assert "Nothing scores that high" in client.get(address + "&min_score=1&is.family=long angle").text
+    for nonsense, said in (
+        ("from.date=abc", "&#39;abc&#39; is no date; write 2019-11-05"),
+        ("is.family=angel", "angle"),
+    ):
+        wrong = client.get(f"{address}&{nonsense}")
+        assert wrong.status_code == 422 and said in wrong.text
+    printed = client.get(address + "&from.date=01.03.2021&to.date=01.03.2022")
+    assert set(hits(printed.text)) == {"板1.png", "板2.png"}
+
+
 def test_a_box_and_ranges_go_through_the_api_too(client: TestClient, tmp_path: Path) -> None:
     data = write(tmp_path / "q.png", part(3)).read_bytes()
 

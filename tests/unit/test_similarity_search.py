@@ -1,6 +1,7 @@
 """Shapes from pictures to answers: isolation, embedding, search, the command line."""
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -349,6 +350,36 @@ def test_a_hit_says_whether_it_is_the_mirror_image(shapes: ShapeSearch, tmp_path
     assert best(np.rot90(left)) == best(left) == ("left.png", False)
     assert best(left[:, ::-1]) == best(np.rot90(left)[::-1]) == ("left.png", True)
     assert best(disc[:, ::-1]) == ("disc.png", None), "a flange is its own mirror image"
+
+
+def test_a_filter_that_leaves_nothing_says_why(shapes: ShapeSearch, tmp_path: Path) -> None:
+    file = save(tmp_path / "a.png", sheet())
+    save(tmp_path / "b.png", np.ascontiguousarray(sheet()[::-1]))
+    (tmp_path / "parts.csv").write_text(
+        "file,family,date\na.png,flange,05.11.2019\nb.png,轴,2024-02-01\n", encoding="utf-8"
+    )
+    shapes.add([tmp_path])
+    assert [hit.id for hit in shapes.search(file, where={"date": "05.11.2019"})] == ["a.png"]
+    for wanted, said in (
+        ({"family": "flangr"}, "filter 'family': no drawing has 'flangr'. Did you mean 'flange'?"),
+        ({"family": ["gear", "nosuch"]}, "no drawing has 'gear' or 'nosuch'. Known: flange, 轴."),
+        ({"family": "flange", "date": "2019-11-06"}, "'2019-11-06'. Did you mean '2019-11-05'?"),
+    ):
+        for ask in (lambda: shapes.search(file, where=wanted), lambda: shapes.duplicates(where=wanted)):  # noqa: B023
+            with pytest.raises(InputRefused, match=re.escape(said)):
+                ask()
+    assert len(shapes.search(file, where={"family": ["flange", "nosuch"]})) == 1, "one of them is enough"
+    assert shapes.search(file, where={"family": "flange", "date": {"from": "2024"}}) == []
+
+    def remark(*words: object) -> str:
+        return CliRunner().invoke(app, ["index", "search", str(file), *map(str, words)], catch_exceptions=False).stderr
+
+    assert "No drawing meets the filters." in remark("--where", "family=flange", "--where", "date=2024..")
+    other = paper()
+    bracket(other, (300, 200), 400)
+    query = save(tmp_path / "c.png", other)
+    result = CliRunner().invoke(app, ["index", "search", str(query), "--min-score", "0.999"], catch_exceptions=False)
+    assert result.exit_code == 0 and "lower --min-score" in result.stderr
 
 
 def test_a_box_searches_with_one_view_only(shapes: ShapeSearch, tmp_path: Path) -> None:

@@ -84,8 +84,12 @@ def search(
     from drawops.similarity.shape import parse_box
 
     shapes = ShapeSearch(reading_settings())
+    wanted = parse_where(where or [])
     try:
-        hits = shapes.search(file, k, min_score, parse_where(where or []), page=page, box=parse_box(box), rerank=rerank)
+        hits = shapes.search(file, k, min_score, wanted, page=page, box=parse_box(box), rerank=rerank)
+        if not hits:
+            alone = wanted and not shapes.index.count(wanted)
+            say("No drawing meets the filters." if alone else "No drawing scores that high: lower --min-score.")
     finally:
         shapes.close()
     if as_json:

@@ -4,7 +4,6 @@ They work without JavaScript and without a mouse; a script only lets a box be dr
 something is changed.
 """
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,10 +22,10 @@ from drawops.serving.page_texts import SHAPE_TEXTS
 from drawops.serving.shapes import indexed_file, shape_search
 from drawops.serving.uploads import KeptDrawings, uploaded
 from drawops.settings import Settings
+from drawops.similarity.filters import looks_like_date
 from drawops.similarity.photo import Box
 from drawops.similarity.shape import parse_box
 
-_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _OWN_FIELDS = {"file", "path", "sha256", "pages", "name", "number"}  # of one drawing: nothing to narrow by
 _FIRST_FIELDS = {"family", "material", "plant"}
 _MOST_OPTIONS = 40
@@ -112,16 +111,18 @@ def _search(
     if not (asked.get("q") or asked.get("id")):
         return {"indexed": shape_search(settings).index.count()}
     search, (page, _) = shape_search(settings), _asked_page(settings, kept, asked)
+    where = _typed(asked.where, facets)
     hits = search.search(
         page,
         _number(asked.get("k")) or 20,
         _score(asked.get("min_score")),
-        _typed(asked.where, facets),
+        where,
         box=parse_box(asked.get("box")),
         rerank=asked.get("rerank") == "1",
     )
-    own = asked.get("id")
-    return _shown(settings, kept, asked) | {"hits": [hit.to_dict() for hit in hits if hit.id != own]}
+    others = [hit.to_dict() for hit in hits if hit.id != asked.get("id")]
+    filtered_out = bool(where) and not others and search.index.count(where) <= len(hits)
+    return _shown(settings, kept, asked) | {"hits": others, "filtered_out": filtered_out}
 
 
 def _shown(settings: Settings, kept: KeptDrawings, asked: Asked) -> dict[str, Any]:
@@ -195,7 +196,7 @@ def _ranges(facets: dict[str, dict[str | float, int]], asked: Asked) -> list[dic
 
 
 def _are_dates(values: dict[str | float, int]) -> bool:
-    return all(isinstance(value, str) and _DATE.fullmatch(value) for value in values)
+    return all(looks_like_date(value) for value in values)
 
 
 def _typed(where: dict[str, Any], facets: dict[str, dict[str | float, int]]) -> dict[str, Any]:
@@ -226,6 +227,7 @@ def _page(
         "views": [],
         "box": None,
         "hits": None,
+        "filtered_out": False,
         "choices": [],
         "ranges": [],
         "indexed": 0,

@@ -1,8 +1,10 @@
 """What a search may be narrowed by: metadata that a drawing must have."""
 
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from drawops.errors import InputRefused, did_you_mean
@@ -10,6 +12,11 @@ from drawops.errors import InputRefused, did_you_mean
 Where = Mapping[str, Any]
 """Metadata a document must have: {"family": "flange"}; any of several, {"family": ["flange", "hub"]}; a range, both
 ends included and either may be left out, {"date": {"from": "2024-01-01", "to": "2024-12-31"}}."""
+
+_DATE_FIELD = re.compile(r"([Dd]ate|DATE)(?![a-z])|日期")
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_YEAR_FIRST = re.compile(r"(\d{4})[-./年](\d{1,2})[-./月](\d{1,2})日?")
+_DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")  # with slashes some write the month first
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ def check_where(where: Where | None) -> Wanted:
 
     Raises:
         InputRefused: a value is no text, number or truth value, or a range has no end, two kinds of ends, or its
-            first after its last.
+            first after its last, or is one of dates with an end that is none.
     """
     return {name: _range(name, v) if isinstance(v, Mapping) else _options(name, v) for name, v in (where or {}).items()}
 
@@ -73,7 +80,8 @@ def _options(name: str, value: Any) -> list[Any]:
     for option in options:
         if not is_plain(option):
             raise InputRefused(f"filter '{name}'", f"must be text, a number or true/false, not {option!r}")
-    return options
+    others = [uniform(name, option) for option in options if isinstance(option, str)]
+    return [*options, *(other for other in others if other not in options)]
 
 
 def _range(name: str, ends: Mapping[str, Any]) -> Range:
@@ -81,9 +89,44 @@ def _range(name: str, ends: Mapping[str, Any]) -> Range:
     given = [end for end in (low, high) if end is not None]
     if not given or ends.keys() - {"from", "to"} or not all(is_plain(end) for end in given):
         raise InputRefused(f"filter '{name}'", 'a range is written {"from": …, "to": …}, with at least one of them')
-    if len({isinstance(end, str) for end in given}) > 1 or given != sorted(given):
+    if len({isinstance(end, str) for end in given}) > 1:
+        raise InputRefused(f"filter '{name}'", f"{low!r} to {high!r} is no range")
+    if _DATE_FIELD.search(name):
+        for end in given:
+            if isinstance(end, str) and not _is_date(uniform(name, end)):
+                raise InputRefused(f"filter '{name}'", f"'{end}' is no date; write 2019-11-05")
+        low, high = (uniform(name, end) if isinstance(end, str) else end for end in (low, high))
+    if low is not None and high is not None and low > high:
         raise InputRefused(f"filter '{name}'", f"{low!r} to {high!r} is no range")
     return Range(low, high)
+
+
+def uniform(field: str, value: str) -> str:
+    """A date of a field of dates year first, so that dates can be compared: 2020.8.7, 2020年8月7日 and 07.08.2020 are
+    2020-08-07. Anything else as it is."""
+    if not _DATE_FIELD.search(field):
+        return value
+    if found := _YEAR_FIRST.fullmatch(value.strip()):
+        year, month, day = found.groups()
+    elif found := _DAY_FIRST.fullmatch(value.strip()):
+        day, month, year = found.groups()
+    else:
+        return value
+    return f"{year}-{int(month):02}-{int(day):02}"
+
+
+def looks_like_date(value: Any) -> bool:
+    """2024, 2024-03 or 2024-03-01."""
+    return isinstance(value, str) and _DATE.fullmatch(value) is not None
+
+
+def _is_date(text: str) -> bool:
+    """Whether there is such a year, month, day or time of a day."""
+    try:
+        datetime.fromisoformat(text if len(text) > 10 else f"{text}-01-01"[:10])
+    except ValueError:
+        return False
+    return looks_like_date(text[:10])
 
 
 def is_plain(value: Any) -> bool:

@@ -102,8 +102,12 @@ class VectorIndex(Protocol):
         """The ids of all documents."""
         ...
 
-    def count(self) -> int:
-        """How many documents there are."""
+    def count(self, where: Where | None = None) -> int:
+        """How many documents there are, with this metadata.
+
+        Raises:
+            InputRefused: see `search`.
+        """
         ...
 
     def stats(self) -> dict[str, Any]:

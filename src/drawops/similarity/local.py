@@ -288,8 +288,10 @@ class LocalVectorIndex:
         with self._transaction() as db:
             return {id for (id,) in db.execute("SELECT id FROM document WHERE version = ?", (self.version,))}
 
-    def count(self) -> int:
+    def count(self, where: Where | None = None) -> int:
         with self._transaction() as db:
+            if wanted := check_where(where):
+                return len(values.documents(db, self.version, wanted))
             return int(db.execute("SELECT count(*) FROM document WHERE version = ?", (self.version,)).fetchone()[0])
 
     def facets(self) -> dict[str, dict[str | float, int]]:

@@ -163,10 +163,8 @@ class OpenSearchVectorIndex:
         condition = self._condition(where)
         if not self._there():
             return []
-        with self.address.errors():
-            among = self._client.count(index=self.name, body={"query": {"bool": {"filter": condition}}})["count"]
-            if among > self.exact_below:
-                return self._search_graph(queries, k, min_score, condition)
+        if self._count(condition) > self.exact_below:
+            return self._search_graph(queries, k, min_score, condition)
         return self._compare(queries, k, min_score, condition)
 
     def _condition(self, where: Where | None) -> list[dict[str, Any]]:
@@ -247,11 +245,13 @@ class OpenSearchVectorIndex:
             hits = helpers.scan(self._client, index=self.name, query={"_source": False}, size=_MOST)
             return {hit["_id"] for hit in hits}
 
-    def count(self) -> int:
-        if not self._there():
-            return 0
+    def count(self, where: Where | None = None) -> int:
+        condition = self._condition(where)
+        return self._count(condition) if self._there() else 0
+
+    def _count(self, condition: list[dict[str, Any]]) -> int:
         with self.address.errors():
-            return int(self._client.count(index=self.name)["count"])
+            return int(self._client.count(index=self.name, body={"query": {"bool": {"filter": condition}}})["count"])
 
     def facets(self) -> dict[str, dict[str | float, int]]:
         found: dict[str, dict[str | float, int]] = {}

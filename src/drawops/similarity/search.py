@@ -17,12 +17,12 @@ import numpy as np
 
 from drawops.drawings import find_files, open_drawing
 from drawops.drawings.model import Image, Page
-from drawops.errors import InputRefused, NotFound
+from drawops.errors import InputRefused, NotFound, did_you_mean
 from drawops.similarity import reranking
 from drawops.similarity.descriptors import figure
 from drawops.similarity.duplicates import SAME_PART, Group, find_duplicates
 from drawops.similarity.embedding import BUILT_IN, Embedder
-from drawops.similarity.filters import Where
+from drawops.similarity.filters import Range, Where, check_where
 from drawops.similarity.handedness import is_mirrored, signature
 from drawops.similarity.index import (
     Document,
@@ -214,7 +214,8 @@ class ShapeSearch:
             rerank: order the best two hundred anew by the paths of neighbours that lead to them. The scores stay
                 what they are, and are no longer in order.
         Raises:
-            InputRefused: no shape in it, or see `VectorIndex.search`.
+            InputRefused: no shape in it, nothing was found and no drawing has a value in `where` (the nearest is
+                named), or see `VectorIndex.search`.
             NotFound: nothing is indexed.
         """
         check_query(k, min_score)
@@ -228,6 +229,7 @@ class ShapeSearch:
             raise
         if not matches:  # not before: counting a million takes longer than searching them
             self._refuse_when_empty()
+            _refuse_unknown_values(index, where)
         layouts = [signature(figure(view)) for _, view in found]
         hits = []
         for match in self._reranked(vectors, matches, index)[:k] if rerank else matches:
@@ -252,8 +254,15 @@ class ShapeSearch:
         *,
         on_drawing: Callable[[int, int], None] | None = None,
     ) -> list[Group]:
-        """See `find_duplicates`."""
-        return find_duplicates(self.index, min_score=min_score, where=where, on_drawing=on_drawing)
+        """See `find_duplicates`.
+
+        Raises:
+            InputRefused: also where nothing was found and no drawing has a value in `where`.
+        """
+        groups = find_duplicates(self.index, min_score=min_score, where=where, on_drawing=on_drawing)
+        if not groups:
+            _refuse_unknown_values(self.index, where)
+        return groups
 
     def embed(self, drawing: Path | str | Page | Image) -> dict[str, Any]:
         """The vectors of a drawing's views: version, dim, and of each view page, box and vector (JSON-able).
@@ -344,6 +353,14 @@ def similar(
         return search.search(path, k, min_score, where, page=page, box=box, rerank=rerank)
     finally:
         search.close()
+
+
+def _refuse_unknown_values(index: VectorIndex, where: Where | None) -> None:
+    for name, values in check_where(where).items():
+        if values and not isinstance(values, Range) and not index.count({name: values}):
+            asked = " or ".join(f"'{value}'" for value in values)
+            hint = did_you_mean(str(values[-1]), map(str, index.facets().get(name, {})))
+            raise InputRefused(f"filter '{name}'", f"no drawing has {asked}. {hint}")
 
 
 def _isolated(page: Page | Image, box: Box | None) -> list[View]:
