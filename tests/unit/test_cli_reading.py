@@ -157,6 +157,16 @@ def test_a_bad_file_is_named_and_the_others_are_read(drawing, tmp_path):
     assert "坏.pdf" in result.stderr and "missing.png" in result.stderr
 
 
+def test_of_two_refused_files_of_one_name_each_is_told_by_its_path(tmp_path):
+    for folder in ("甲", "b"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        (tmp_path / "in" / folder / "x.pdf").write_bytes(b"%PDF-1.4 cut off")
+    said = run(tmp_path / "in", code=1).stderr
+    for folder in ("甲", "b"):
+        assert f"refused: {tmp_path / 'in' / folder / 'x.pdf'}: " in said
+    assert "x.pdf: x.pdf" not in said
+
+
 @pytest.mark.parametrize("size", [(1, 1), (600, 5), (5, 400), (11, 11)])
 def test_a_picture_too_small_for_any_letter_is_refused_and_the_others_are_read(drawing, tmp_path, size):
     small = tmp_path / "thumb.png"

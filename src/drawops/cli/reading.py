@@ -87,7 +87,7 @@ def read(
             reading = read_file(path, reader, model=label, use_vector_text=vector_text)
         except DrawopsError as exc:
             refused += 1
-            say(f"refused: {exc}")
+            say(f"refused: {path}: {exc.reason if isinstance(exc, InputRefused) else exc}")
             continue
         readings.append(reading)
         try:
