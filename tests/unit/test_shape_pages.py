@@ -17,6 +17,8 @@ from drawops.settings import Settings, prepare_home
 
 PLATE = np.array([(0, 0), (300, 0), (300, 90), (110, 90), (110, 260), (0, 260)])
 
+NUMBERS = ("P-100", "P-101", "", "P-103")  # of the drawings
+
 
 def part(number: int) -> np.ndarray:
     """An angle plate, the longer the higher its number, and a bolted disc beside it."""
@@ -43,10 +45,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     cache.mkdir(exist_ok=True)
     (settings.home / "cache").rmdir()
     (settings.home / "cache").symlink_to(cache)
-    rows = ["file,name,family,date"]
+    rows = ["file,name,family,date,number"]
     for number in range(4):
         write(folder / f"板{number}.png", part(number))
-        rows.append(f"板{number}.png,角板 {number},{'angle' if number < 2 else 'long angle'},202{number}-03-01")
+        rows.append(
+            f"板{number}.png,角板 {number},{'angle' if number < 2 else 'long angle'},202{number}-03-01,{NUMBERS[number]}"
+        )
     (folder / "parts.csv").write_text("\n".join(rows), encoding="utf-8")
     shape_search(settings).add([folder])
     return create_app(settings)
@@ -110,6 +114,12 @@ def test_a_hit_opens_its_drawing_and_leads_to_parts_like_it(client: TestClient, 
     like_it = re.findall(r'class="button" href="([^"]+)"', drawing.text)[0].replace("&amp;", "&")
     assert "板2.png" not in hits(client.get(like_it).text) and len(hits(client.get(like_it).text)) == 3
     assert client.get("/v1/index/picture", params={"id": "板2.png"}).content[:4] == b"\x89PNG"
+
+
+def test_a_card_shows_the_number_of_its_drawing_or_its_file(client: TestClient, tmp_path: Path) -> None:
+    html = client.get(search(client, part(2), tmp_path)).text
+    shown = dict(zip(hits(html), re.findall(r'<small class="own"[^>]*>([^<]+)</small>', html), strict=True))
+    assert shown == {f"板{i}.png": number or f"板{i}.png" for i, number in enumerate(NUMBERS)}
 
 
 def test_the_page_speaks_chinese_when_asked(client: TestClient) -> None:

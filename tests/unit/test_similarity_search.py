@@ -352,6 +352,20 @@ def test_a_hit_says_whether_it_is_the_mirror_image(shapes: ShapeSearch, tmp_path
     assert best(disc[:, ::-1]) == ("disc.png", None), "a flange is its own mirror image"
 
 
+def test_hits_of_one_file_name_are_told_apart_by_their_folders(shapes: ShapeSearch, tmp_path: Path) -> None:
+    files = [save(tmp_path / folder / "a.png", sheet()) for folder in ("苏州", "Köln")]
+    (tmp_path / "Köln" / "parts.csv").write_text("file,number\na.png,F-17\n", encoding="utf-8")
+    shapes.add(files[:1])
+
+    def table() -> str:
+        return CliRunner().invoke(app, ["index", "search", str(files[0])], catch_exceptions=False).stdout
+
+    assert "folder" not in table()
+    shapes.add(files[1:])
+    rows = [line for line in table().splitlines() if "a.png" in line]
+    assert all(any(str(file.parent) in row for row in rows) for file in files) and "F-17" in table()
+
+
 def test_a_filter_that_leaves_nothing_says_why(shapes: ShapeSearch, tmp_path: Path) -> None:
     file = save(tmp_path / "a.png", sheet())
     save(tmp_path / "b.png", np.ascontiguousarray(sheet()[::-1]))

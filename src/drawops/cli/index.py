@@ -95,16 +95,18 @@ def search(
     if as_json:
         print_json([hit.to_dict(picture=False) for hit in hits])
         return
+    files = [h.metadata.get("file") for h in hits]
+    ambiguous = len(set(files)) < len(files)
     print_table(
-        ("score", "drawing", "page", "mirrored", "family", "name"),
+        ("score", "drawing", "page", "mirrored", "family", "number", "name", *(["folder"] if ambiguous else [])),
         (
             (
                 f"{h.score:.4f}",
                 h.id,
                 h.view["page"],
                 "yes" if h.mirrored else "",
-                h.metadata.get("family", ""),
-                h.metadata.get("name", ""),
+                *(h.metadata.get(name, "") for name in ("family", "number", "name")),
+                *([Path(str(h.metadata.get("path", ""))).parent] if ambiguous else []),
             )
             for h in hits
         ),
