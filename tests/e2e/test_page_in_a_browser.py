@@ -61,6 +61,18 @@ def test_a_dropped_drawing_is_read_and_a_line_is_shown_where_it_stands(browser, 
     assert shown(browser, "#lines [aria-selected=true]")[0].get_attribute("data-i") == other.get_attribute("data-i")
 
 
+def test_of_a_blank_page_it_is_said_that_no_text_was_found(browser, url: str, tmp_path: Path) -> None:
+    from PIL import Image
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    Image.new("RGB", (600, 400), "white").save(tmp_path / "空白.png", dpi=(150, 150))
+    browser.get(url)
+    shown(browser, "#file")[0].send_keys(str(tmp_path / "空白.png"))
+    WebDriverWait(browser, 300).until(lambda b: shown(b, "main.shown"))
+    said = shown(browser, "#message")[0].text
+    assert said.startswith(("No text was found", "未发现文字"))
+
+
 def test_dimensions_and_title_block_are_shown_and_can_be_taken_along(browser, url: str, drawing: Path) -> None:
     import urllib.request
 

@@ -183,6 +183,14 @@ def test_a_picture_of_a_single_figure_is_no_too_small_one(tmp_path):
     assert [line["text"] for line in reading["pages"][0]["lines"]] == ["5"]
 
 
+def test_of_a_blank_page_it_is_said_that_no_text_was_found(drawing, tmp_path):
+    blank = tmp_path / "空白.png"
+    Picture.new("RGB", (600, 400), "white").save(blank, dpi=(150, 150))
+    result = run(blank, drawing)
+    assert result.stderr.count("no text was found on it") == 1 and f"{blank}: no text" in result.stderr
+    assert "空白.png" not in result.stdout and "M8x1.25-6H" in result.stdout, "no empty table"
+
+
 def test_every_reading_is_recorded_with_its_caller(drawing):
     run(drawing)
     (stored,) = Records(load_settings().records_url).of_drawing(str(drawing))

@@ -90,6 +90,8 @@ def read(
             say(f"refused: {path}: {exc.reason if isinstance(exc, InputRefused) else exc}")
             continue
         readings.append(reading)
+        if not any(page["lines"] for page in reading["pages"]):
+            say(f"{path}: no text was found on it")
         try:
             records.store_reading(path, reading, caller=settings.caller, source="cli")
         except Unavailable as exc:  # the person still gets what was read
@@ -175,6 +177,8 @@ def _emit_table(readings: list[dict[str, Any]], output: Path | None) -> None:
             for page in reading["pages"]
             for line in page["lines"]
         ]
+        if not rows:  # that was said
+            continue
         print_table(columns, rows, title=f"{reading['file']} · {len(rows)} lines · model {reading['model']}")
         for page in reading["pages"]:
             if block := page["title_block"]:
