@@ -2,7 +2,9 @@
 
 import cv2
 import pytest
+from typer.testing import CliRunner
 
+from drawops.cli import app
 from drawops.datasets.labels import write_label_file
 from drawops.drawings.model import TextLine
 from drawops.errors import InputRefused
@@ -103,3 +105,15 @@ def test_a_folder_with_a_label_file_is_read_and_scored(tmp_path):
 def test_a_folder_without_labels_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(InputRefused, match=r"Label\.txt"):
         read_folder(tmp_path, open_reader(None, Settings(home=tmp_path / "home", threads=1)))
+
+
+def test_the_command_says_what_else_than_right_it_counts(tmp_path, monkeypatch):
+    stacked = [line("10", y=95, height=12), line("+0.1", y=108, height=12)]
+    tally = scored(stacked, [line("10 +0.1", y=101, length=110, height=40)])
+    assert (tally.right, tally.found) == (2, 0), "right without a box of its own"
+    monkeypatch.setenv("DRAWOPS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("drawops.reading.open_model", lambda *_: ("v1.0", None))
+    monkeypatch.setattr("drawops.evaluation.end_to_end.read_folder", lambda *_, **__: (tally, []))
+    printed = CliRunner().invoke(app, ["bench", "sheets", str(tmp_path)], catch_exceptions=False).stdout
+    assert "2 of 2 labels right (100.0%)" in printed
+    assert "0.0% of the labels have a box of their own" in printed and "found 0.0%" not in printed

@@ -142,6 +142,19 @@ def test_a_benchmark_needs_a_class_with_two_members() -> None:
         retrieval(np.eye(2), ["a", "b"])
 
 
+def test_a_folder_without_two_of_a_class_is_refused_with_what_to_do(tmp_path: Path, cache: Path) -> None:
+    for name in ("a", "乙"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x-1.png").write_bytes(
+            cv2.imencode(".png", np.full((40, 40 + len(name.encode())), 255, np.uint8))[1].tobytes()
+        )
+    with pytest.raises(
+        InputRefused,
+        match=r"no two of its 2 drawings are of one class by folder: put .* try --classes prefix \(name them",
+    ):
+        benchmark(tmp_path, classes="folder", cache=cache)
+
+
 def test_the_benchmark_scores_each_vector_kind(tmp_path: Path, cache: Path) -> None:
     views, labels = generated_views(4, 2, seed=7)
     for i, (view, label) in enumerate(zip(views, labels, strict=True)):

@@ -56,7 +56,9 @@ def sheets(
         print_json({"model": label, **tally.to_dict(), "not_scored": unscored})
         return
     print(f"{label}: {tally.right} of {tally.labels} labels right ({tally.recall:.1%}), precision {tally.precision:.1%}, "
-          f"hmean {tally.hmean:.1%}, CER {tally.cer:.4f}; found {tally.found_recall:.1%}")  # fmt: skip
+          f"hmean {tally.hmean:.1%}, CER {tally.cer:.4f}")  # fmt: skip
+    print(f"{tally.found_recall:.1%} of the labels have a box of their own (IoU of 0.5 and more), whatever was read in it; "
+          "those read right in a larger or smaller box, or with a neighbour, have none")  # fmt: skip
     print_table(
         ("kind", "labels", "right", "%"),
         ((k, n, tally.kinds_right[k], f"{tally.kinds_right[k] / n:.1%}") for k, n in tally.kinds.most_common()),
@@ -241,7 +243,17 @@ def lines(
         print_json([{"kind": kind, **asdict(s)} for kind, s in scores])
         return
     print_table(
-        ("lines", "model", "how many", "exact %", "CER %", "dimensions", "exact %", "symbols", "read"),
+        (
+            "lines",
+            "model",
+            "how many",
+            "exact %",
+            "CER %",
+            "dimensions",
+            "dimensions exact %",
+            "symbols",
+            "symbols read",
+        ),
         (
             (
                 kind,
@@ -249,7 +261,7 @@ def lines(
                 s.lines,
                 *_percent(s.exact, s.cer),
                 s.dimensions,
-                *_percent(s.dimensions_exact),
+                *(_percent(s.dimensions_exact) if s.dimensions else "–"),
                 s.symbols,
                 s.symbols_read,
             )

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from drawops.drawings import open_drawing
 from drawops.drawings.model import Image, Page
+from drawops.errors import InputRefused
 from drawops.similarity.embedding import BLOCKS, Describer, Embedder, join, stacked
-from drawops.similarity.labelled import Classes, labelled_files
+from drawops.similarity.labelled import CLASS_HINTS, Classes, labelled_files
 from drawops.similarity.reranking import SHORTLIST, diffused, scores_between
 from drawops.similarity.retrieval import Retrieval, retrieval_of_order, retrieval_of_scores
 from drawops.similarity.shape import isolate
@@ -78,6 +79,10 @@ def benchmark(
     labels, views, raw, owners = [], [], [], []
     start = time.process_time()
     files = list(labelled_files(folder, classes))
+    if len({label for _, label in files}) == len(files):
+        others = " or ".join(f"--classes {other} ({hint})" for other, hint in CLASS_HINTS.items() if other != classes)
+        what = f"no two of its {len(files)} drawings are of one class by {classes}: {CLASS_HINTS[classes]}"
+        raise InputRefused(str(folder), f"{what}, or try {others}")
     for number, (file, label) in enumerate(files, start=1):
         with open_drawing(file) as drawing:
             pages: list[Page | Image] = [drawing.page(0)] if turns else list(drawing.pages())

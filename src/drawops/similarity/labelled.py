@@ -16,6 +16,11 @@ from drawops.similarity.shape import isolate
 from drawops.similarity.views import View
 
 Classes = Literal["folder", "prefix", "family"]
+CLASS_HINTS: dict[Classes, str] = {
+    "folder": "put the drawings of a class into a folder of its own",
+    "prefix": "name them CLASS-1.png",
+    "family": "give parts.csv a column family",
+}
 _VIEWS = 4  # the largest of a drawing; small ones are details
 
 Progress = Callable[[int, int], None]
@@ -39,8 +44,7 @@ def labelled_files(folder: Path, classes: Classes) -> Iterator[tuple[Path, str]]
         raise InputRefused(str(folder), "holds no drawings")
     named = [(file, name) for file in files if (name := class_of(file, classes, parts))]
     if not named:
-        hint = {"prefix": "name them CLASS-1.png", "family": "give parts.csv a column family"}.get(classes, "")
-        raise InputRefused(str(folder), f"no drawing has a class by {classes}: {hint}")
+        raise InputRefused(str(folder), f"no drawing has a class by {classes}: {CLASS_HINTS[classes]}")
     for file, name in named:
         with open_drawing(file) as drawing:
             if drawing.sha256 not in seen:
