@@ -128,6 +128,14 @@ def test_the_page_speaks_chinese_when_asked(client: TestClient) -> None:
     assert "Find similar parts" in client.get("/shapes?lang=en", headers={"accept-language": "zh-CN"}).text
 
 
+def test_the_page_of_a_drawing_has_a_switch_of_language(client: TestClient) -> None:
+    shown = client.get("/shapes/drawing?id=板2.png&page=0&box=10,10,300,300&lang=en").text
+    (switch,) = re.findall(r'<a href="([^"]+)" lang="zh">中文</a>', shown)
+    chinese = client.get(switch.replace("&amp;", "&")).text
+    assert "查找与此相似的零件" in chinese and "角板 2" in chinese and 'class="chosen"' in chinese
+    assert re.search(r'<a href="/shapes/drawing\?[^"]+" lang="en">English</a>', chinese)
+
+
 def test_what_cannot_be_searched_is_said_on_the_page(client: TestClient, tmp_path: Path) -> None:
     blank = client.get(search(client, np.full((300, 300, 3), 255, np.uint8), tmp_path))
     assert blank.status_code == 422 and "查询.png: no shape was found" in blank.text

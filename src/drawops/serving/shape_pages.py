@@ -33,9 +33,10 @@ _MOST_OPTIONS = 40
 
 @dataclass(frozen=True)
 class Asked:
-    """A search as its address says it."""
+    """A page as its address says it."""
 
     values: dict[str, str]
+    path: str = "/shapes"
 
     def get(self, name: str) -> str:
         return self.values.get(name, "").strip()
@@ -57,7 +58,7 @@ class Asked:
     def url(self, **changes: str) -> str:
         """The address with some values changed; an empty one is left out."""
         kept = {name: value for name, value in (self.values | changes).items() if value != ""}
-        return f"/shapes?{urlencode(kept)}"
+        return f"{self.path}?{urlencode(kept)}"
 
 
 def add_shape_pages(app: FastAPI, settings: Settings) -> None:
@@ -88,7 +89,7 @@ def add_shape_pages(app: FastAPI, settings: Settings) -> None:
 
     @app.get("/shapes/drawing", include_in_schema=False)
     def drawing(request: Request) -> HTMLResponse:
-        asked = Asked(dict(request.query_params))
+        asked = Asked(dict(request.query_params), request.url.path)
         try:
             page, pages = _open(indexed_file(settings, asked.get("id")), _number(asked.get("page")))
             document = shape_search(settings).index.get(asked.get("id"))
