@@ -21,7 +21,7 @@ from drawops.datasets.text import normalise
 from drawops.drawings.model import Image
 from drawops.drawings.synth.lines import drawing_lines, general_lines
 from drawops.drawings.synth.surroundings import placed_lines
-from drawops.drawings.synth.texts import confusable_text, dimension_text, general_text, rare_text
+from drawops.drawings.synth.texts import confusable_text, dimension_text, general_text, punctuated_text, rare_text
 from drawops.errors import InputRefused
 from drawops.ocr.boxes import box_of_quad
 from drawops.ocr.drawing_model import write_difference
@@ -63,7 +63,10 @@ class Recipe:
     printed: int = 2000
     """General lines where drawings have print: small, among lines, cut out as the Reader cuts."""
     rare: int = 1000
-    """Lines of seldom Chinese characters. All from the general lines on are replayed, so that nothing is forgotten."""
+    """Lines of seldom Chinese characters."""
+    punctuated: int = 1500
+    """Labels with a colon, Chinese sentences, words with accents; as many again where drawings have print. All from the
+    general lines on are replayed, so that nothing is forgotten."""
     crossed: float = 0.1
     """Share of the placed lines that a line of the drawing runs through."""
     padded: float = 0.25
@@ -79,7 +82,7 @@ class Recipe:
 
     @property
     def old(self) -> int:
-        return self.general + self.printed + self.rare
+        return self.general + self.printed + self.rare + 2 * self.punctuated
 
     @property
     def lines(self) -> dict[str, Any]:
@@ -93,6 +96,7 @@ FEW_LINES = Recipe(
     plain=1500,
     printed=0,
     rare=500,
+    punctuated=500,
     crossed=0.03,
     padded=0.0,
     config=TrainConfig(layers="neck", epochs=3, new_to_old=0.5, seed=20261),
@@ -185,10 +189,15 @@ def _new_lines(recipe: Recipe) -> Iterator[tuple[Image, str]]:
 
 
 def _old_lines(recipe: Recipe) -> Iterator[tuple[Image, str]]:
-    for text, count, seed in ((general_text, recipe.general, 1), (rare_text, recipe.rare, 2)):
+    for text, count, seed in (
+        (general_text, recipe.general, 1),
+        (rare_text, recipe.rare, 2),
+        (punctuated_text, recipe.punctuated, 3),
+    ):
         for line in general_lines(count, seed=recipe.seed + seed, text=text):
             yield line.image, line.text
     yield from _cut(recipe.printed, recipe, 2, general_text)
+    yield from _cut(recipe.punctuated, recipe, 3, punctuated_text)
 
 
 def _cut(count: int, recipe: Recipe, seed: int, text: Callable[[Random], str]) -> Iterator[tuple[Image, str]]:

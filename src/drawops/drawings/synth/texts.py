@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from drawops.drawings.synth.words import (
     ENGLISH_WORDS,
+    EUROPEAN_WORDS,
+    LABELS,
+    LABELS_ZH,
     NOTES_EN,
     NOTES_ZH,
     TITLE_EN,
@@ -319,3 +322,31 @@ def general_text(rng: random.Random) -> str:
     digits = "".join(rng.choices("0123456789", k=rng.randint(2, 9)))
     start = rng.choice(("¥", "$", "No.", "Tel:", "", "", "", "ID:"))
     return start + digits + rng.choice(("", "", "元", ".50", "%", f"-{rng.randint(1, 99)}", f"/{rng.randint(1, 31)}"))
+
+
+def punctuated_text(rng: random.Random) -> str:
+    """What general text lacks and sheets have: labels with a colon, Chinese sentences with their punctuation, words with
+    accents, addresses."""
+    kind = rng.random()
+    if kind < 0.3:
+        label = rng.choice((*LABELS, *EUROPEAN_WORDS))
+        return label + rng.choice((":", ":", ":", " :", f": {_title(rng)}", f": {_number(rng)}", ""))
+    if kind < 0.75:
+        return _chinese_sentence(rng)
+    if kind < 0.9:
+        words = rng.choices((*EUROPEAN_WORDS, *ENGLISH_WORDS), k=rng.randint(1, 4))
+        return rng.choice((" ", " ", ", ", " / ", " & ", "; ")).join(words) + rng.choice(("", ".", "!", "?"))
+    word, other = rng.choices(ENGLISH_WORDS, k=2)
+    phone = f"+{rng.randint(1, 99)} {rng.randint(10, 999)} {rng.randint(10000, 9999999)}"
+    return rng.choice(
+        (f"www.{word}-{other}.com", f"{word}@{other}.de", f"{word}_{other}.dwg", f"Tel. {phone}", f"({word})")
+    )
+
+
+def _chinese_sentence(rng: random.Random) -> str:
+    parts = ["".join(rng.choices(common_chinese(), k=rng.randint(1, 6))) for _ in range(rng.randint(1, 3))]
+    start = rng.choice(("", "", "", f"{rng.randint(1, 9)}、", f"{rng.randint(1, 9)}. ", f"({rng.randint(1, 9)})"))
+    start += rng.choice(("", "", f"{rng.choice(LABELS_ZH)}："))
+    first, second = rng.sample(range(1, 60), 2)
+    middle = rng.choice(("，", "、", "，", "；", "。", f"{first}～{second}", f"（{first}）", "“", "·", "《"))
+    return start + middle.join(parts) + rng.choice(("", "。", "。", "：", "；", "，", "）"))

@@ -42,6 +42,18 @@ ENGLISH_WORDS = tuple_of(
     "company read group need many user said quality machine measure valve bearing motor station garden river winter question "
     "January Monday yellow quick jumped explain develop maximum zero hazard exquisite fjord symbol weekly journey"
 )
+EUROPEAN_WORDS = tuple_of(
+    "Maßstab|Werkstoff|Benennung|Zeichnungs-Nr.|Oberfläche|Größe|Gewicht|geprüft|gezeichnet|Änderung|Stück|Prüfmaß|für|über|"
+    "Échelle|Matière|Désignation|Vérifié|Pièce|Quantité|Dessiné|Tolérances générales|à|Scala|Materiale|Quantità|Peso|Finitura|"
+    "Número|Revisión|Dibujó|Aprobó|Diseño|Tamaño|Acabado|Projeção|Peça|Revisão|Mått|Ändring|Ritad|Målestok|Tegnet af"
+)
+LABELS = tuple_of(
+    "part nr.|Part no.|name|Name|scale|Scale|date|Date|drawn by|Drawn by|material|Material|rev.|Rev|nr.|No.|Author|author|file|"
+    "File|project|Project|Units|units|Weight|weight|Finish|mass|size|sheet|Sheet|title|Title|customer|order nr.|Remark|Note|e.g."
+)
+LABELS_ZH = tuple_of(
+    "技术要求 材料 图号 名称 比例 数量 重量 备注 日期 设计 审核 注 说明 例如 单位 版本 热处理 表面处理"
+)
 
 
 @cache
