@@ -326,20 +326,44 @@ def general_text(rng: random.Random) -> str:
 
 def punctuated_text(rng: random.Random) -> str:
     """What general text lacks and sheets have: labels with a colon, Chinese sentences with their punctuation, words with
-    accents, addresses."""
+    accents, brackets, circled numbers, file names and addresses."""
     kind = rng.random()
-    if kind < 0.3:
+    if kind < 0.27:
         label = rng.choice((*LABELS, *EUROPEAN_WORDS))
         return label + rng.choice((":", ":", ":", " :", f": {_title(rng)}", f": {_number(rng)}", ""))
-    if kind < 0.75:
+    if kind < 0.62:
         return _chinese_sentence(rng)
-    if kind < 0.9:
-        words = rng.choices((*EUROPEAN_WORDS, *ENGLISH_WORDS), k=rng.randint(1, 4))
-        return rng.choice((" ", " ", ", ", " / ", " & ", "; ")).join(words) + rng.choice(("", ".", "!", "?"))
+    words = " ".join(rng.choices((*EUROPEAN_WORDS, *ENGLISH_WORDS), k=rng.randint(1, 3)))
+    if kind < 0.74:
+        return words.replace(" ", rng.choice((" ", " ", ", ", " / ", " & ", "; "))) + rng.choice(("", ".", "!", "?"))
+    if kind < 0.86:
+        mark = rng.choice((*"ABMNRX!?", "1", "12", " ! ", " M ", " x "))
+        low, high = sorted(rng.sample(range(-40, 200), 2))
+        return rng.choice(
+            (
+                f"[{mark}]{words.capitalize()}",
+                f"[{mark}] {words}",
+                f"[{_number(rng)}]",
+                f"{rng.choice('①②③④⑤⑥⑦⑧⑨⑩')}{rng.choice(('', ' '))}{words.capitalize()}",
+                rng.choice("①②③④⑤⑥⑦⑧⑨⑩"),
+                f"{low}{rng.choice(('~', ' ~ '))}{high}{rng.choice(('', '°C', ' mm'))}",
+                f"({words})",
+                f"≈{_number(rng)}",
+                f"*{words}",
+            )
+        )
     word, other = rng.choices(ENGLISH_WORDS, k=2)
     phone = f"+{rng.randint(1, 99)} {rng.randint(10, 999)} {rng.randint(10000, 9999999)}"
+    standard = f"{rng.choice(('ISO', 'DIN', 'GB', 'ASTM'))}{rng.randint(100, 14000)}"
     return rng.choice(
-        (f"www.{word}-{other}.com", f"{word}@{other}.de", f"{word}_{other}.dwg", f"Tel. {phone}", f"({word})")
+        (
+            f"www.{word}-{other}.com",
+            f"{word}@{other}.de",
+            f"{word}_{other}.dwg",
+            f"Tel. {phone}",
+            f"{standard}_{_thread(rng)}",
+            f"{word.upper()}_{other.upper()}_{rng.randint(1, 99)}",
+        )
     )
 
 
