@@ -6,10 +6,11 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from drawops.datasets.text import normalise
 from drawops.drawings.synth.fonts import HELD_OUT_FONTS, TRAINING_FONTS, choose_font, load_font, stroke_glyph
 from drawops.drawings.synth.lines import drawing_lines, general_lines
 from drawops.drawings.synth.symbols import SYMBOLS, Proportions, symbol_glyph
-from drawops.drawings.synth.texts import drawing_text
+from drawops.drawings.synth.texts import drawing_text, punctuated_text
 from drawops.drawings.synth.words import common_chinese
 from drawops.errors import NotFound
 
@@ -89,8 +90,6 @@ def test_all_kinds_of_drawing_text_and_all_new_symbols_occur():
 
 
 def test_labels_are_already_normalised():
-    from drawops.datasets.text import normalise
-
     rng = random.Random(1)
     for text in islice((drawing_text(rng) for _ in range(1000)), 1000):
         assert normalise(text) == text
@@ -100,3 +99,10 @@ def test_common_chinese_is_level_one_of_gb_2312():
     characters = common_chinese()
     assert len(characters) == len(set(characters)) == 3755
     assert characters[0] == "啊" and "图" in characters
+
+
+def test_punctuation_brackets_circled_numbers_and_accents_occur():
+    rng = random.Random(1)
+    texts = [normalise(punctuated_text(rng)) for _ in range(2000)]
+    assert set(":。、~[]①_@äéñß") <= set("".join(texts))
+    assert not any(text != text.strip() or not text for text in texts)
