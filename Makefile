@@ -64,7 +64,7 @@ images: ## Build the container images with docker or podman (containers/*/README
 compile: $(STAMP) ## Compile the pipelines into src/drawops/packages
 	@$(BIN)/python -m pipelines
 
-base-model: $(STAMP) ## Make the recogniser that DrawOps comes with again (half an hour; goes on where it was)
+base-model: $(STAMP) ## Make the recogniser that DrawOps comes with again (an hour or two; goes on where it was)
 	@$(BIN)/python -m drawops.training.drawing_model .base-model
 
 constraints: ## Freeze what a fresh install resolves to
