@@ -284,6 +284,19 @@ def test_a_page_with_vector_text_is_read_with_its_art(reader):
     assert {t.source for t in without} == {"ocr"}
 
 
+def test_a_stroke_beside_the_files_own_text_is_no_one(inked):
+    class Finder:
+        def detect(self, image):
+            return [Box(100, 50, 100, 30, 0), Box(500, 50, 20, 30, 0)]
+
+    class Ones:
+        def read(self, images):
+            return [Reading("1", 1.0) for _ in images]
+
+    own = (line("42", 100),)
+    assert [t.text for t in Reader(Ones(), Finder()).read_page(Page(0, inked, 200.0, own))] == ["42"]
+
+
 def test_lines_do_not_lie_over_each_other(reader):
     lines = reader.read_page(Page(0, sheet(*((f"No. {n}5", 150, 60 + 70 * n, 0) for n in range(8))), 200.0))
     boxes = [box_of_quad(t.quad) for t in lines]

@@ -67,8 +67,8 @@ class Reader:
     def read_page(self, page: Page, *, use_vector_text: bool = True) -> list[TextLine]:
         """The lines of a page, from the top; with `use_vector_text` the file's own text is taken where it has any."""
         lines = self._read_picture(page.image)
-        if use_vector_text and page.lines:
-            lines = combine(page.lines, lines, page.image)
+        if use_vector_text and page.lines:  # such a file writes its ones: others are dashes
+            lines = combine(page.lines, [line for line in lines if not DASHES.issuperset(line.text)], page.image)
         lines = without_lone_symbols(join_lines(lines))
         return _in_reading_order([_tightened(page.image, line) for line in lines])
 
