@@ -8,7 +8,8 @@ from drawops.ocr import open_reader
 from drawops.ocr.boxes import Box, merge_passes
 from drawops.ocr.fitting import Fitted
 from drawops.ocr.reader import Reader
-from drawops.ocr.stacks import split_stack
+from drawops.ocr.recogniser import Reading
+from drawops.ocr.stacks import read_stacks, split_stack
 from drawops.settings import Settings
 from tests.pictures import text_picture
 
@@ -46,6 +47,20 @@ def test_a_size_and_its_two_rows_are_told_apart():
     size, upper, lower = parts.before.box, parts.upper.box, parts.lower.box
     assert size.bounds()[2] <= upper.bounds()[0] + 7 and size.bounds()[2] <= lower.bounds()[0] + 7
     assert upper.bounds()[3] <= lower.bounds()[1] + 1
+
+
+@pytest.mark.parametrize(("behind", "kept"), [(")", ["28.3", "+0.2", "-0.1", ")"]), ("58~62HRC", ["the whole note"])])
+def test_a_line_that_goes_on_behind_two_rows_is_no_stack(behind, kept):
+    rows = stack("28.3", "+0.2", "-0.1")
+    rest = text_picture(behind, size=36, margin=0)
+    tail = np.full((64, rest.shape[1] + 12, 3), 255, np.uint8)
+    tail[32 - rest.shape[0] // 2 :][: rest.shape[0], 6 : 6 + rest.shape[1]] = rest
+    line = fitted(np.ascontiguousarray(np.hstack([rows, tail])))
+    texts = iter(["28.3", "+0.2", "-0.1", behind])
+    _, readings = read_stacks(
+        line.crop, [line], [Reading("the whole note", 1.0)], lambda crops: [Reading(next(texts), 1.0) for _ in crops]
+    )
+    assert [reading.text for reading in readings] == kept
 
 
 @pytest.mark.parametrize("text", ["28.3±0.1", "M8x1.25-6H", "45°", "Section A-A", "(25,5)", "1"])

@@ -69,8 +69,8 @@ class Reader:
         lines = self._read_picture(page.image)
         if use_vector_text and page.lines:  # such a file writes its ones: others are dashes
             lines = combine(page.lines, [line for line in lines if not DASHES.issuperset(line.text)], page.image)
-        lines = without_lone_symbols(join_lines(lines))
-        return _in_reading_order([_tightened(page.image, line) for line in lines])
+        lines = join_lines([_tightened(page.image, line) for line in lines])
+        return _in_reading_order(without_lone_symbols(lines))
 
     def _read_picture(self, image: Image) -> list[TextLine]:
         found = _fitted(image, levelled(self.detector.detect(image)))

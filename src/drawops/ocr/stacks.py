@@ -18,6 +18,7 @@ _ROW = re.compile(r"\(?(?:[+\-±]?\s*\d*[.,]\d+|[+\-±]\s*\d+|[0Oo]|0[.,]0+)\s*[
 _SPECK = re.compile(r"^[0Oo]\s*[′'`·.,|]$")  # the end of a dash beside a zero
 _MARGIN = 3  # pixels of paper around a row
 _SLIM = 0.35  # of its height: slimmer than a 0
+_SURE = 0.9
 _SMALLEST_ROW = 7  # pixels; lower rows can't be read
 
 
@@ -61,7 +62,7 @@ def read_stacks(
     for group, stack in stacks.items():
         texts = {id(part): next(answers) for part in stack.parts}
         rows = _deviations([stack.upper, stack.lower], [texts[id(stack.upper)], texts[id(stack.lower)]])
-        if gone & set(group) or not rows:
+        if gone & set(group) or not rows or (stack.after and _goes_on(texts[id(stack.after)])):
             continue
         gone |= set(group)
         texts |= {id(stack.upper): rows[0], id(stack.lower): rows[1]}
@@ -71,6 +72,11 @@ def read_stacks(
                 new_readings.append(texts[id(part)])
     kept = [i for i in range(len(found)) if i not in gone]
     return [found[i] for i in kept] + new_found, [readings[i] for i in kept] + new_readings
+
+
+def _goes_on(behind: Reading) -> bool:
+    """Does a text go on behind what looks like two rows? Strokes of a Chinese character stand over each other too."""
+    return len(behind.text.strip("()（）—- ")) > 2 and behind.score > _SURE
 
 
 def _deviations(rows: Sequence[Fitted], readings: Sequence[Reading]) -> list[Reading]:
