@@ -81,6 +81,11 @@ def console() -> "Console":
     return Console(width=None if sys.stdout.isatty() else 1000)
 
 
+def rounded(value: float | None, digits: int) -> str:
+    """For a table: nothing where nothing was measured."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
     from rich.markup import escape
     from rich.table import Table

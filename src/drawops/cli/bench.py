@@ -11,6 +11,7 @@ from drawops.cli._output import (
     assigned,
     print_json,
     print_table,
+    rounded,
     say,
     writing_settings,
 )
@@ -113,20 +114,16 @@ def read(
     if as_json:
         print_json([f.to_dict() for f in figures])
         return
-
-    def shown(value: float | None, digits: int) -> str:
-        return "" if value is None else f"{value:.{digits}f}"
-
     print_table(
         ("reader", "pages", "s/page", "CPU s/page", "opening s", "peak MB", "right", "right %", "CER"),
         (
             (
                 f.reader,
                 str(f.pages),
-                *(shown(f.seconds, 2), shown(f.cpu_seconds, 2), shown(f.opening_s, 1), shown(f.peak_mb, 0)),
+                *(rounded(f.seconds, 2), rounded(f.cpu_seconds, 2), rounded(f.opening_s, 1), rounded(f.peak_mb, 0)),
                 f"{f.right}/{f.lines}" if f.lines else "",
-                shown(None if f.accuracy is None else 100 * f.accuracy, 1),
-                shown(f.cer, 3),
+                rounded(None if f.accuracy is None else 100 * f.accuracy, 1),
+                rounded(f.cer, 3),
             )
             for f in figures
         ),

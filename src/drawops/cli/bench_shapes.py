@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from drawops.cli._output import AsJson, print_json, print_table, reading_settings, say, writing_settings
+from drawops.cli._output import AsJson, print_json, print_table, reading_settings, rounded, say, writing_settings
 
 shapes = typer.Typer()
 
@@ -75,16 +75,12 @@ def index(
     if as_json:
         print_json([f.to_dict() for f in figures])
         return
-
-    def shown(value: float | None, digits: int) -> str:
-        return "" if value is None else f"{value:.{digits}f}"
-
     print_table(
         ("index", "insert s", "build s", "build CPU s", "memory MB", "recall@10 %", "p50 ms", "p99 ms")
         + ("p50 CPU ms", "p99 CPU ms"),
         (
-            (f.index, shown(f.insert_s, 1), shown(f.build_s, 1), shown(f.build_cpu_s, 1), shown(f.memory_mb, 0))
-            + (shown(f.recall, 1), *(shown(v, 2) for v in (f.p50_ms, f.p99_ms, f.p50_cpu_ms, f.p99_cpu_ms)))
+            (f.index, rounded(f.insert_s, 1), rounded(f.build_s, 1), rounded(f.build_cpu_s, 1), rounded(f.memory_mb, 0))
+            + (rounded(f.recall, 1), *(rounded(v, 2) for v in (f.p50_ms, f.p99_ms, f.p50_cpu_ms, f.p99_cpu_ms)))
             for f in figures
         ),
     )

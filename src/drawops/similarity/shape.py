@@ -6,9 +6,9 @@ filled; what is left falls into views by distance. A picture in which nothing is
 as it is drawn.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -37,10 +37,11 @@ _ENCLOSED = 1.3  # times the ink, what it fills and encloses: up to that nothing
 
 @dataclass(frozen=True)
 class _Sheet:
-    """A sheet at the working size: darkness, 0 paper to 255 ink, and masks of the `ink`, of where views may stand (`within`
-    the frame), of the text that is known (`writing`), and of what this and its white mask hide. `scale` is from the page to it,
-    `fine` gives darkness and scale at which heads of arrows are seen."""
+    """A sheet, `grey` as the page is, and at the working size: darkness, 0 paper to 255 ink, and masks of the `ink`, of where
+    views may stand (`within` the frame), of the text that is known (`writing`), and of what this and its white mask hide. `scale`
+    is from the page to it."""
 
+    grey: NDArray[np.uint8]
     darkness: NDArray[np.uint8]
     scale: float
     ink: Mask
@@ -48,7 +49,6 @@ class _Sheet:
     writing: Mask
     hidden: Mask
     framed: bool
-    fine: Callable[[], tuple[NDArray[np.uint8], float]]
 
     @cached_property
     def lines(self) -> Mask:
@@ -123,8 +123,7 @@ def _sheet(grey: NDArray[np.uint8], text: Sequence[TextLine]) -> _Sheet | None:
         corners = np.round(np.multiply(line.quad, scale)).astype(np.int32)
         cv2.fillPoly(writing, [corners], 255)
         cv2.polylines(masked, [corners], True, 255, 1 + round(_MASK * float(np.hypot(*(corners[0] - corners[3])))))
-    fine = partial(_darkness, grey, _FINE_SIDE)
-    sheet = _Sheet(darkness, scale, ink, within, writing, (writing | masked) & within, frame is not None, fine)
+    sheet = _Sheet(grey, darkness, scale, ink, within, writing, (writing | masked) & within, frame is not None)
     return sheet if sheet.lines.any() else None
 
 
@@ -149,8 +148,7 @@ def _solids_of_a_scan(sheet: _Sheet, outlines: Mask, *, one_weight: bool) -> tup
     whole = without_small_pieces(lines, letter)
     if not one_weight and between_weights(sheet.darkness, whole) <= _CLEAR:
         return solid, _solid(whole, told=False), lines
-    fine, _ = sheet.fine()
-    bare = cut_at_arrows(whole, fine)
+    bare = cut_at_arrows(whole, _darkness(sheet.grey, _FINE_SIDE)[0])
     everything = _solid(bare, told=False)
     take_out_tables(everything, sheet.ink, sheet.writing)
     between = 1.0 if one_weight else between_weights(sheet.darkness, bare)

@@ -20,7 +20,7 @@ def without_writing(views: list[View], ink: Mask, writing: Mask, scale: float) -
         window = slice(top, bottom), slice(left, right)
         rectangle = cv2.countNonZero(view.silhouette) > 0.93 * view.silhouette.size
         table = rectangle and _is_table(ink[window], writing[window] | letters(ink[window], largest))
-        if not table and not _areletters(view.silhouette, largest):
+        if not table and not _are_letters(view.silhouette, largest):
             kept.append(view)
     return kept or views
 
@@ -51,7 +51,7 @@ def _is_table(ink: Mask, written: Mask) -> bool:
     return bool(stats[lettered, cv2.CC_STAT_AREA].sum() > 0.6 * stats[1:, cv2.CC_STAT_AREA].sum())  # rules may be heavy
 
 
-def _areletters(shape: Mask, largest: int) -> bool:
+def _are_letters(shape: Mask, largest: int) -> bool:
     """Whether a view is in several pieces, each no larger than a letter: notes that a scan draws heavily."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(shape)
     return len(stats) > _LETTERS and int(stats[1:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max()) <= largest
