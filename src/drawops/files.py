@@ -2,8 +2,12 @@
 
 import hashlib
 import os
+import sqlite3
 import tempfile
+import time
 from pathlib import Path
+
+_WAIT_S = 60
 
 
 def sha256_of(path: Path) -> str:
@@ -21,3 +25,22 @@ def write_whole(path: Path, text: str) -> None:
         out.flush()
         os.fsync(out.fileno())
     os.replace(name, path)
+
+
+def write_ahead(db: sqlite3.Connection) -> None:
+    """Readers of this SQLite file don't wait for a writer (journal mode WAL).
+
+    Raises:
+        sqlite3.OperationalError: others have been writing the file for a minute.
+    """
+    end = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            # Of two processes that open a new file, SQLite refuses one at once, whatever its busy timeout: both may
+            # read, and each waits for the other to stop.
+            if "locked" not in str(exc) or time.monotonic() > end:
+                raise
+        time.sleep(0.01)

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from drawops.errors import SettingsError, Unavailable
+from drawops.files import write_ahead
 
 _ONE_AT_A_TIME = threading.Lock()
 _TRIES = 3
@@ -79,7 +80,7 @@ def _engine(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA busy_timeout=30000")
-    connection.execute("PRAGMA journal_mode=WAL")  # readers don't wait for a writer
+    write_ahead(connection)
 
 
 def without_password(url: str) -> str:

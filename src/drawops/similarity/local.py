@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from drawops.errors import Conflict
+from drawops.files import write_ahead
 from drawops.similarity import local_metadata as values
 from drawops.similarity.filters import Wanted, Where, check_where, passes
 from drawops.similarity.index import (
@@ -82,7 +83,7 @@ class LocalVectorIndex:
 
     def _prepare(self) -> str:
         db = self._db
-        db.execute("PRAGMA journal_mode=WAL")
+        write_ahead(db)
         db.execute("PRAGMA synchronous=FULL")  # what was acknowledged survives loss of power too
         db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         db.execute(f"PRAGMA mmap_size={_MAPPED}")

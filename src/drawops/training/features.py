@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from drawops.files import write_ahead
 from drawops.ocr.model_files import head_of, load_onnx, neck_of, part_of
 from drawops.ocr.recogniser import HEIGHT, MAX_WIDTH, MIN_PADDED_WIDTH, WIDTH_STEP, Recogniser
 from drawops.training.line_set import load_image
@@ -53,7 +54,7 @@ class FeatureCache:
         self._type = np.float32 if before == "head" else np.float16
         name = "features" if before == "head" else "backbone"
         self._db = sqlite3.connect(folder / f"{name}-{trunk_key(recogniser.path, before)[:16]}.sqlite", timeout=60)
-        self._db.execute("PRAGMA journal_mode = WAL")
+        write_ahead(self._db)
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, frames INTEGER, data BLOB)")
         self._keys: list[bytes] = []
