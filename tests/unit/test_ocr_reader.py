@@ -15,7 +15,7 @@ from drawops.ocr.boxes import Box, box_of_quad, overlap
 from drawops.ocr.drawing_model import write_drawing_model
 from drawops.ocr.files import read_upright
 from drawops.ocr.fitting import fit
-from drawops.ocr.reader import Reader, _are_bars, _as_high_as_it_is, _tidy
+from drawops.ocr.reader import Reader, _are_bars, _as_large_as_they_are, _tidy
 from drawops.ocr.recogniser import Reading
 from drawops.ocr.vector import combine
 from drawops.settings import Settings
@@ -348,9 +348,15 @@ def test_a_zero_after_the_sign_of_a_chamfer_or_a_radius_is_no_letter():
 
 
 def test_a_last_letter_by_itself_is_as_large_as_it_stands():
-    assert _as_high_as_it_is("TEETH Z", text_picture("TEETH z")) == "TEETH z"
-    assert _as_high_as_it_is("SECTION Z", text_picture("SECTION Z")) == "SECTION Z"
-    assert _as_high_as_it_is("变位系数 ×", text_picture("变位系数 x", font="chinese")) == "变位系数 x"
+    assert _as_large_as_they_are("TEETH Z", text_picture("TEETH z")) == "TEETH z"
+    assert _as_large_as_they_are("SECTION Z", text_picture("SECTION Z")) == "SECTION Z"
+    assert _as_large_as_they_are("变位系数 ×", text_picture("变位系数 x", font="chinese")) == "变位系数 x"
+
+
+def test_a_ring_as_high_as_the_figures_before_it_is_a_zero():
+    assert _as_large_as_they_are("4°", text_picture("40")) == "40"
+    assert _as_large_as_they_are("45,0°", text_picture("45,0°")) == "45,0°"
+    assert _as_large_as_they_are("5°", text_picture("5")) == "5°"
 
 
 def test_dashes_side_by_side_are_no_ones():

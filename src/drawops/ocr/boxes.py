@@ -125,11 +125,11 @@ def taken(lone: Box, boxes: Sequence[Box], *, share: float = 0.0) -> bool:
 def levelled(boxes: Sequence[Box]) -> list[Box]:
     """Boxes that stand nearly level or upright stand as the page does: of a short text, or one with deviations at its
     end, the smallest rectangle is often askew. The long lines tell how the page itself is turned."""
-    lean = [_lean(box.angle) for box in boxes if box.length > _LONG * box.height and abs(_lean(box.angle)) < _ASKEW]
-    page = float(np.median(lean)) if len(lean) >= 3 else 0.0
+    leans = [lean(box.angle) for box in boxes if box.length > _LONG * box.height and abs(lean(box.angle)) < _ASKEW]
+    page = float(np.median(leans)) if len(leans) >= 3 else 0.0
     found = []
     for box in boxes:
-        off = _lean(box.angle - page)
+        off = lean(box.angle - page)
         most = 1.5 * _ASKEW if box.length < 0.5 * _LONG * box.height else _ASKEW
         if off == 0 or abs(off) > most or box.length > _LONG * box.height:
             found.append(box)
@@ -140,7 +140,7 @@ def levelled(boxes: Sequence[Box]) -> list[Box]:
     return found
 
 
-def _lean(angle: float) -> float:
+def lean(angle: float) -> float:
     """How far an angle is from level or upright, degrees in [-45, 45)."""
     return (angle + 45.0) % 90.0 - 45.0
 
@@ -152,17 +152,17 @@ def joined_rows(boxes: Sequence[Box]) -> list[Box]:
     for i in range(len(boxes)):
         while i in whole and (pieces := [j for j in near[i] if j in whole and _in_row(whole[i], whole[j])]):
             piece = min(pieces)
-            whole[i] = _joined(whole[i], whole.pop(piece))
+            whole[i] = joined(whole[i], whole.pop(piece))
             for other in near[piece] - {i}:  # what the piece touched
                 near[i].add(other)
                 near[other].add(i)
     return list(whole.values())
 
 
-def _joined(a: Box, b: Box) -> Box:
+def joined(a: Box, b: Box) -> Box:
     """One box along `a` that reaches from where the first begins to where the last ends."""
     along, _ = a.axes
-    offset = float(np.dot((b.x - a.x, b.y - a.y), along))
+    offset = _ahead(a, b)
     start = min(-a.length / 2, offset - b.length / 2)
     end = max(a.length / 2, offset + b.length / 2)
     middle = (start + end) / 2
@@ -172,17 +172,30 @@ def _joined(a: Box, b: Box) -> Box:
 
 def _in_row(a: Box, b: Box) -> bool:
     """Does the text of one box go on in the other? Each is longer than high: next to a figure may stand another."""
-    along, across = a.axes
-    between = (b.x - a.x, b.y - a.y)
-    common = (a.length + b.length) / 2 - abs(float(np.dot(between, along)))
     low, high = sorted((a.height, b.height))
-    return (
-        abs(wrap(a.angle - b.angle)) < 3.0
-        and low > 0.8 * high
-        and min(a.length, b.length) > 2 * high
-        and abs(float(np.dot(between, across))) < 0.2 * low
-        and common > 0.2 * low
-    )
+    return _side_by_side(a, b) and min(a.length, b.length) > 2 * high and _common(a, b) > 0.2 * low
+
+
+def goes_on(a: Box, b: Box) -> bool:
+    """Does a row of characters begin in one box and end in the other, which touch?"""
+    return _side_by_side(a, b) and _ahead(a, b) > 0 and 0 < _common(a, b) < 0.5 * min(a.length, b.length)
+
+
+def _common(a: Box, b: Box) -> float:
+    """How long two boxes of one row lie over each other."""
+    return (a.length + b.length) / 2 - abs(_ahead(a, b))
+
+
+def _ahead(a: Box, b: Box) -> float:
+    """How far the middle of another box lies further along the direction of `a`."""
+    return float(np.dot((b.x - a.x, b.y - a.y), a.axes[0]))
+
+
+def _side_by_side(a: Box, b: Box) -> bool:
+    """Are two boxes as high as each other, in one row?"""
+    low, high = sorted((a.height, b.height))
+    aside = abs(float(np.dot((b.x - a.x, b.y - a.y), a.axes[1])))
+    return abs(wrap(a.angle - b.angle)) < 3.0 and low > 0.8 * high and aside < 0.2 * low
 
 
 def merge_passes(passes: Sequence[Sequence[Box]]) -> list[Box]:

@@ -14,7 +14,8 @@ from drawops.drawings.cleaning import move_lines, turn_page
 from drawops.drawings.model import Page, TextLine
 from drawops.drawings.orientation import turns_to_upright
 from drawops.errors import InputRefused
-from drawops.ocr.reader import SURE, Reader
+from drawops.ocr.reader import Reader
+from drawops.ocr.recogniser import SURE
 from drawops.ocr.title_block import TitleBlock, read_title_block
 from drawops.ocr.zones import zone_marks
 

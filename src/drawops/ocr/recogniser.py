@@ -25,6 +25,8 @@ WIDTH_STEP = 32
 # Between these scores bfloat16 may read another character than float32: of 3611 lines of drawings 103 were read
 # differently, above them 9 by a space or the form of a quote, below them lines that do not count anyway.
 _DOUBTFUL = 0.45, 0.9
+MIN_SCORE = 0.5  # what reads less well is no text
+SURE = 0.9  # a reading at least this good, the right way round by convention, is not questioned
 BATCH_PIXELS = 4 * HEIGHT * 320  # larger ones are no faster, and leave less to do at the same time
 
 

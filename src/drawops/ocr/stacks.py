@@ -12,13 +12,12 @@ from drawops.drawings.model import Image
 from drawops.ocr.boxes import Box, wrap
 from drawops.ocr.fitting import Fitted, encloses, fit
 from drawops.ocr.ink import Parts, ink_parts
-from drawops.ocr.recogniser import Reading
+from drawops.ocr.recogniser import SURE, Reading
 
 _ROW = re.compile(r"\(?(?:[+\-±]?\s*\d*[.,]\d+|[+\-±]\s*\d+|[0Oo]|0[.,]0+)\s*[°']?\)?")
 _SPECK = re.compile(r"^[0Oo]\s*[′'`·.,|]$")  # the end of a dash beside a zero
 _MARGIN = 3  # pixels of paper around a row
 _SLIM = 0.35  # of its height: slimmer than a 0
-_SURE = 0.9
 _SMALLEST_ROW = 7  # pixels; lower rows can't be read
 
 
@@ -76,7 +75,7 @@ def read_stacks(
 
 def _goes_on(behind: Reading) -> bool:
     """Does a text go on behind what looks like two rows? Strokes of a Chinese character stand over each other too."""
-    return len(behind.text.strip("()（）—- ")) > 2 and behind.score > _SURE
+    return len(behind.text.strip("()（）—- ")) > 2 and behind.score > SURE
 
 
 def _deviations(rows: Sequence[Fitted], readings: Sequence[Reading]) -> list[Reading]:
