@@ -342,11 +342,10 @@ def _without_ends(
     tall, size = down - up, np.maximum(parts.widths, parts.heights)
     gone = cut & (size > 0.9 * tall)  # a minus is smaller
     if rules:
-        near = (
-            (np.maximum(parts.left - high, low - parts.right) < 0.5 * tall) & (parts.bottom > up) & (parts.top < down)
-        )
-        rest = any_of(parts, rules.hung) & ~near  # near: of a character that hung on them
-        gone |= rest & (cut | (size < 0.4 * tall))  # where rules met
+        on_row = np.minimum(parts.bottom, down) - np.maximum(parts.top, up) > 0.5 * parts.heights
+        near = np.maximum(parts.left - high, low - parts.right) < 0.5 * tall
+        rest = any_of(parts, rules.hung) & ~(on_row & near)  # else of a character that hung on them
+        gone |= rest & (cut | ~on_row | (size < 0.4 * tall))  # where rules met
     gone &= beside & seen
     row = parts.labels[round(up) : round(down), max(0, round(low - tall)) : round(high + tall)]
     for n in np.flatnonzero(gone):
