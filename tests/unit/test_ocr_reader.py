@@ -161,6 +161,13 @@ def test_small_text_on_a_large_sheet_is_read_once_though_tiles_cut_it(reader):
     assert [line.text for line in lines] == ["General tolerances ISO 2768-mK"] * 3
 
 
+def test_a_blueprint_is_read_as_a_drawing_on_white_is(reader):
+    drawn = sheet(("64.25 H7", 200, 100, 0), ("R12.75 MAX", 500, 300, 90)) / 255
+    blueprint = ((1 - drawn) * (225, 230, 250) + drawn * (20, 50, 140)).astype(np.uint8)
+    texts = [line.text for line in read_upright(Page(0, blueprint, 200.0), reader).lines]
+    assert sorted(texts) == ["64.25 H7", "R12.75 MAX"]
+
+
 def test_a_blank_page_has_no_lines(reader):
     assert reader.read_page(Page(0, np.full((500, 400, 3), 255, np.uint8), 200.0)) == []
 
