@@ -180,3 +180,15 @@ def test_a_fold_through_the_sheet_does_not_cut_it_in_two(across: bool) -> None:
     else:
         image[:, 1100:1103] = 120
     assert proportions(isolate(image)) == [pytest.approx(1.5, abs=0.05)]
+
+
+@pytest.mark.parametrize(
+    ("ground", "line"), [((0, 0, 0), (255, 255, 255)), ((20, 50, 140), (225, 230, 250)), ((0, 0, 0), (0, 230, 230))]
+)
+def test_a_sheet_on_dark_ground_has_the_views_that_it_has_on_white(
+    tmp_path: Path, ground: tuple[int, int, int], line: tuple[int, int, int]
+) -> None:
+    page = pdf(tmp_path / "c.pdf")
+    drawn = page.image / 255
+    dark = ((1 - drawn) * line + drawn * ground).round().astype(np.uint8)
+    assert [view.box for view in isolate(dark)] == [view.box for view in isolate(page.image)]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.drawings.model import Image, Page, TextLine
+from drawops.drawings.paper import on_white
 from drawops.errors import InputRefused
 from drawops.similarity.annotation import cut_at_arrows, hatching, without_small_pieces
 from drawops.similarity.line_weights import between_weights, heavy_lines
@@ -76,6 +77,8 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
     sheet_on_photo = None if text else flattened(grey)
     if sheet_on_photo:
         return [replace(view, box=sheet_on_photo.on_photo(view.box)) for view in isolate(sheet_on_photo.grey)]
+    if image.ndim == 3 and (white := on_white(image)) is not image:
+        grey = _grey(white, "")
     sheet = _sheet(grey, text)
     if sheet is None:
         return []
