@@ -76,6 +76,16 @@ def test_transparent_parts_are_white_paper(tmp_path: Path) -> None:
     assert open_drawing(path).page(0).image.min() == 255
 
 
+def test_light_lines_on_nothing_lie_on_black(tmp_path: Path) -> None:
+    layer = np.zeros((60, 90, 4), np.uint8)
+    layer[28:32, 10:80] = (235, 240, 255, 255)
+    PIL.Image.fromarray(layer, "RGBA").save(tmp_path / "dark-screen.png")
+    with open_drawing(tmp_path / "dark-screen.png") as drawing:
+        image = drawing.page(0).image
+    assert image[5, 5].tolist() == [0, 0, 0]
+    assert image[30, 40].tolist() == [235, 240, 255]
+
+
 def test_sixteen_bit_grey_becomes_eight(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     PIL.Image.fromarray(np.full((400, 400), 65535 // 2, np.uint16)).save(path)

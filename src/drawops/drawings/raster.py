@@ -14,6 +14,7 @@ from drawops.errors import InputRefused
 PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 _SHEET_MM = (60.0, 2500.0)  # long side of a believable sheet: A7 to twice A0
+_LIGHT = 160  # grey level of lines that white paper would swallow
 _CUT_OFF = "is cut off or damaged ({}); copy or export it again"
 # What Pillow's decoders raise on damaged data.
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError)
@@ -101,7 +102,7 @@ class RasterSource:
 
 
 def _to_rgb(picture: PIL.Image.Image) -> Image:
-    """(H, W, 3) uint8; transparency on white paper, 16-bit grey scaled to 8."""
+    """(H, W, 3) uint8; transparency on white paper, or on black where nothing would be seen of it; 16-bit grey scaled to 8."""
     if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         values = np.asarray(picture, np.float32)
         scale = 255.0 / 65535.0 if values.max(initial=0) > 255 else 1.0
@@ -109,9 +110,16 @@ def _to_rgb(picture: PIL.Image.Image) -> Image:
         return np.repeat(grey[:, :, None], 3, axis=2)
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
-        paper = PIL.Image.new("RGBA", layer.size, "white")
+        paper = PIL.Image.new("RGBA", layer.size, "black" if _draws_lightly(layer) else "white")
         picture = PIL.Image.alpha_composite(paper, layer)
     return np.array(picture.convert("RGB"))
+
+
+def _draws_lightly(layer: PIL.Image.Image) -> bool:
+    """Is an RGBA picture light lines on nothing, as a dark screen exports them?"""
+    *_, alpha = np.moveaxis(np.asarray(layer), 2, 0)
+    opaque = float(alpha.mean())
+    return 0 < opaque < 128 and float(np.average(np.asarray(layer.convert("L")), weights=alpha)) > _LIGHT
 
 
 def _plain(exc: Exception) -> str:
