@@ -306,3 +306,14 @@ def test_a_file_without_a_suffix_is_taken_for_what_it_is(tmp_path: Path) -> None
     bare.write_bytes(b"something else")
     with pytest.raises(InputRefused, match="without a suffix"):
         open_drawing(bare)
+
+
+def test_the_text_of_a_pdf_on_dark_ground_keeps_its_blanks(tmp_path: Path) -> None:
+    sheet = Canvas(str(tmp_path / "dark.pdf"), pagesize=(400, 300))
+    sheet.setFillGray(0.05)
+    sheet.rect(0, 0, 400, 300, fill=1)
+    sheet.setFillColorRGB(0, 1, 1)
+    sheet.drawString(50, 150, "45.25 H7")
+    sheet.save()
+    with open_drawing(tmp_path / "dark.pdf") as drawing:
+        assert [line.text for line in drawing.page(0).lines] == ["45.25 H7"]

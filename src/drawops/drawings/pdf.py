@@ -13,6 +13,7 @@ import pypdfium2.raw as raw
 from drawops.drawings.harvest import Piece, to_lines
 from drawops.drawings.model import Image, Page, TextLine
 from drawops.drawings.opening import refuse_if_huge
+from drawops.drawings.paper import on_white
 from drawops.drawings.pdf_outlines import outlines
 from drawops.drawings.symbols import mark_partial
 from drawops.errors import InputRefused
@@ -63,7 +64,7 @@ class PdfSource:
             image = np.ascontiguousarray(image[:, :, :3]).copy()
             bitmap.close()
             to_pixels = _page_to_pixels(page, image.shape[1], image.shape[0])
-            lines = tuple(_text_lines(page, image, to_pixels))
+            lines = tuple(_text_lines(page, on_white(image), to_pixels))
             told, shaded = outlines(page, to_pixels, image.shape[:2])
             return Page(index, image, self._dpi, lines, told, shaded, self._name)
         except pdfium.PdfiumError as exc:
