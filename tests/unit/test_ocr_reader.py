@@ -354,6 +354,13 @@ def test_a_zero_after_the_sign_of_a_chamfer_or_a_radius_is_no_letter():
     assert _tidy("PART NO.5") == "PART NO.5"
 
 
+def test_an_alloy_is_of_aluminium():
+    assert _tidy("AISi10Mg") == "AlSi10Mg"
+    assert _tidy("EN AC-AISi7Mg0.3") == "EN AC-AlSi7Mg0.3"
+    assert _tidy("ZAISi7Mg") == "ZAlSi7Mg"
+    assert _tidy("AISI 304") == "AISI 304"
+
+
 def test_a_last_letter_by_itself_is_as_large_as_it_stands():
     assert _as_large_as_they_are("TEETH Z", text_picture("TEETH z")) == "TEETH z"
     assert _as_large_as_they_are("SECTION Z", text_picture("SECTION Z")) == "SECTION Z"

@@ -53,6 +53,7 @@ _TICK = re.compile(r"^[/↗′'\\√\s-]+(?=Ra\s*\d)")  # of the symbol for surf
 _TICK_BEHIND = re.compile(r"(?<=[^\W\d])\s*[⌵∇▽∏]$")  # the same behind words: a countersink would have a size
 _APOSTROPHE = re.compile(r"(?<=[A-Za-z])′(?=[A-Za-z])")  # APPV'D
 _ZERO = re.compile(r"(?<=(?<![A-Za-z])[CR⌀])[Oo](?=[.,]\d)")  # of C0.5, R0.2
+_ALUMINIUM = re.compile(r"(?<![A-Za-z])(Z?)AI(?=(?:Si|Mg|Cu|Zn|Mn)(?![a-z]))")  # AlSi10Mg: I and l look alike
 _WALLS = re.compile(r"^[_|\s]+(?=.)|(?<=.)[_|\s]+$")  # of frames and cells, and ends of lines under the text
 
 
@@ -116,9 +117,9 @@ def _least_score(line: Fitted, text: str) -> float:
 
 
 def _tidy(text: str) -> str:
-    """Normalised; what can only be a degree sign, or a zero, where it stands becomes one."""
+    """Normalised; what can only be a degree sign, a zero or the l of aluminium where it stands becomes one."""
     text = _ZERO.sub("0", _APOSTROPHE.sub("'", _WALLS.sub("", normalise(text))))
-    text = _TICK_BEHIND.sub("", _TICK.sub("", text))
+    text = _ALUMINIUM.sub(r"\1Al", _TICK_BEHIND.sub("", _TICK.sub("", text)))
     return (text if _SENTENCE.search(text) else re.sub(r"(?<=\d)。", "°", text)).replace("℃", "°C")
 
 
