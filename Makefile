@@ -34,7 +34,7 @@ demo: $(STAMP) ## The whole loop on generated drawings, or on yours: make demo D
 	@$(BIN)/drawops demo $(if $(DRAWINGS),--drawings "$(DRAWINGS)")
 
 test: $(STAMP) ## All tests that need only pip
-	@$(BIN)/python -m pytest -q -n 2 --dist loadscope
+	@$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder  # tests/conftest.py orders them
 
 check: $(STAMP) ## Format, lint, types, unit tests
 	@$(BIN)/ruff format --check .

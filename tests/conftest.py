@@ -44,7 +44,12 @@ def needs(what: str, reason: str) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need a server or a browser run in `make test-servers`; elsewhere they skip, whatever is installed."""
+    """Modules with slow tests run first: of several processes none is left alone at the end with a long one.
+
+    Tests that need a server or a browser run in `make test-servers`; elsewhere they skip, whatever is installed.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     if os.environ.get("DRAWOPS_REQUIRE"):
         return
     skip = pytest.mark.skip(reason="needs a server or a browser: runs in `make test-servers`")

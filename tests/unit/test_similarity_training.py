@@ -1,6 +1,7 @@
 """Embeddings trained on families: kept only where better on families not seen, versioned, put into service by a switch."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -21,12 +22,17 @@ from drawops.similarity.reranking import scores_between
 from drawops.similarity.trained import CARD, HEAD, folder_of, open_embedder, store, train, trained_versions
 
 
+@cache
+def way_back(block: str) -> np.ndarray:
+    """The pseudo-inverse of a block's axes. It takes a second of a core: once, not for each drawing."""
+    return np.linalg.pinv(projection()[f"{block}_axes"].astype(float))
+
+
 def descriptors(vectors: np.ndarray) -> np.ndarray:
     """Rows (N, 2391) whose projections by block are these (N, 256)."""
     rows, at = [], 0
     for name, _, kept, _ in BLOCKS:
-        axes = projection()[f"{name}_axes"].astype(float)
-        rows.append(vectors[:, at : at + kept] @ np.linalg.pinv(axes) + projection()[f"{name}_mean"])
+        rows.append(vectors[:, at : at + kept] @ way_back(name) + projection()[f"{name}_mean"])
         at += kept
     return np.concatenate(rows, axis=1).astype(np.float32)
 
@@ -82,9 +88,11 @@ def test_a_head_that_has_learnt_nothing_gives_the_frozen_vectors() -> None:
     assert np.allclose(vectors_of(build_head(), rows), join(rows), atol=1e-5)
 
 
-def test_the_same_seed_learns_the_same(learnt: Learnt) -> None:
-    again = learn(examples(60, related=True), epochs=30, seed=1)
-    assert again.comparison == learnt.comparison
+def test_the_same_seed_learns_the_same() -> None:
+    drawn = examples(20, related=True)
+    first, again, other = (learn(drawn, epochs=4, seed=seed) for seed in (1, 1, 2))
+    assert again.comparison == first.comparison != other.comparison
+    assert all((again.head.state_dict()[name] == value).all() for name, value in first.head.state_dict().items())
 
 
 def test_the_loss_is_taken_on_the_score_of_a_search() -> None:
