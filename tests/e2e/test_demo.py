@@ -13,11 +13,11 @@ pytestmark = pytest.mark.slow
 
 IMPOSSIBLE = """
 drawings: {min_gain_points: 90, min_lines: 1}
-general: {max_loss_points: 60, min_lines: 100}
+general: {max_loss_points: 60, min_lines: 40}
 """
 EASY = """
 drawings: {min_gain_points: -30, min_lines: 1}
-general: {max_loss_points: 60, min_lines: 100}
+general: {max_loss_points: 60, min_lines: 40}
 """
 
 
@@ -34,7 +34,7 @@ def test_a_failed_gate_stops_the_demo_and_a_passed_one_leads_to_a_report_of_it_a
     def plan(gate: str) -> Plan:
         file = tmp_path / "gate.yaml"
         file.write_text(gate, encoding="utf-8")
-        small = {"epochs": 3, "generated": 60, "general_lines": 150, "generated_test_lines": 60}
+        small = {"epochs": 3, "generated": 40, "general_lines": 40, "generated_test_lines": 20}
         return Plan(shown=1, parameters={**small, "gate": str(file)})
 
     said: list[str] = []

@@ -17,12 +17,12 @@ from tests.servers import minio, postgresql
 pytestmark = pytest.mark.slow
 
 # Small enough for minutes; the training, the judging and the registering are the real ones.
-SMALL = ["epochs=3", "generated=80", "general_lines=150", "generated_test_lines=60"]
+SMALL = ["epochs=3", "generated=40", "general_lines=40", "generated_test_lines=20"]
 # So few lines decide nothing in the default gate; how it judges is tested elsewhere.
 GATE = """
 description: For a test with few lines.
 drawings: {min_gain_points: -30, min_lines: 5, too_few: generated}
-general: {max_loss_points: 60, min_lines: 100}
+general: {max_loss_points: 60, min_lines: 40}
 """
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import drawops
 from drawops.cli import app
-from drawops.errors import NotFound, StepFailed
+from drawops.errors import Conflict, NotFound, StepFailed
 from drawops.registry import ModelRegistry
 from drawops.runners.local import LocalRunner
 
@@ -64,12 +64,6 @@ def test_the_report_is_one_html_file(first_run):
     assert "http-equiv" not in page and 'src="http' not in page
 
 
-def test_the_same_training_again_reuses_its_steps_and_takes_a_new_label(small_home, first_run):
-    again = drawops.submit("incremental", settings=small_home, dataset="零件", epochs=2, **SMALL).wait(timeout_s=300)
-    assert [s.status for s in again.steps] == ["reused", "reused", "reused", "succeeded"]
-    assert again.outputs()["version"] == "v1.2"
-
-
 def test_an_interrupted_training_goes_on_from_its_checkpoint(small_home, first_run):
     runner = LocalRunner(small_home)
     asked = {"settings": small_home, "runner": runner, "dataset": "零件", "epochs": 15, **SMALL}
@@ -84,11 +78,17 @@ def test_an_interrupted_training_goes_on_from_its_checkpoint(small_home, first_r
     assert killed.status == "failed"
 
     epochs = []
-    resumed = drawops.submit("incremental", **asked).wait(
-        timeout_s=300, on_event=lambda e: epochs.append(e.get("epoch"))
-    )
-    assert resumed.steps[0].status == "reused"
-    assert min(e for e in epochs if e) >= 3
+    resumed = drawops.submit("incremental", **asked)
+
+    def cancel_after_training(event):  # what follows is as in every run
+        epochs.append(event.get("epoch"))
+        if event["event"] == "finished" and event["step"] == "train-incremental":
+            resumed.cancel()
+
+    with pytest.raises(Conflict, match="was cancelled"):
+        resumed.wait(timeout_s=300, on_event=cancel_after_training)
+    assert [s.status for s in resumed.steps[:2]] == ["reused", "succeeded"]
+    assert min(e for e in epochs if e) >= 3 and max(e for e in epochs if e) == 15
     assert "resuming" in resumed.logs()
     assert list((small_home.cache / "work").glob("*/")) == []  # what was for resuming is gone
 
@@ -98,19 +98,22 @@ def test_a_wrong_gate_is_told_before_anything_is_trained(small_home):
         drawops.submit("incremental", settings=small_home, dataset="零件", gate="defualt")
 
 
-def test_train_on_the_command_line_says_version_reasons_report_and_ends_with_3(small_home, first_run, monkeypatch):
+def test_train_on_the_command_line_reuses_steps_and_says_version_reasons_report_and_ends_with_3(
+    small_home, first_run, monkeypatch
+):
     monkeypatch.setenv("DRAWOPS_HOME", str(small_home.home))
     sets = [part for k, v in {"epochs": 2, **SMALL}.items() for part in ("--set", f"{k}={v}")]
     done = CliRunner().invoke(app, ["train", "零件", *sets])
     assert done.exit_code == 3, done.output
-    assert "Rejected" in done.stdout and "report: " in done.stdout
+    assert "v1.2 " in done.stdout and "Rejected" in done.stdout and "report: " in done.stdout  # a label of its own
     assert "evaluate: reused from an earlier run" in done.stderr
 
     done = CliRunner().invoke(app, ["train", "零件", *sets, "--json"])
     result = json.loads(done.stdout)
     assert done.exit_code == 3
-    assert result["verdict"] == "rejected" and result["version"].startswith("v1.")
-    assert [s["name"] for s in result["steps"]] == STEPS
+    assert result["verdict"] == "rejected" and result["version"] == "v1.3"
+    statuses = ["reused", "reused", "reused", "succeeded"]
+    assert [(s["name"], s["status"]) for s in result["steps"]] == list(zip(STEPS, statuses, strict=True))
 
 
 def test_an_approved_version_is_deployed_by_the_deployment_pipeline_and_no_other(small_home, first_run, tmp_path):

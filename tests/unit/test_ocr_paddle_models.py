@@ -78,6 +78,22 @@ def test_a_form_that_reads_differently_is_named_with_its_lines(exported, tmp_pat
         replay(broken, [("71", text_picture("71"))])
 
 
+def test_the_forms_are_read_once_until_a_file_changes(tmp_path, monkeypatch):
+    from drawops.steps.registration import _with_parity
+    from drawops.training import golden
+
+    came = []
+    monkeypatch.setattr(golden, "replay", lambda model: came.append(model) or {"forms": {"Paddle": golden.SAME}})
+    (tmp_path / "paddle").mkdir()
+    for name in ("inference.onnx", "paddle/inference.pdiparams"):
+        (tmp_path / name).write_bytes(b"one")
+    (tmp_path / "model.json").write_text('{"mode": "full"}', encoding="utf-8")
+    first, again = _with_parity(tmp_path), _with_parity(tmp_path)
+    assert len(came) == 1 and first == again and again["mode"] == "full"
+    (tmp_path / "paddle/inference.pdiparams").write_bytes(b"two")
+    assert _with_parity(tmp_path) != first and len(came) == 2
+
+
 @pytest.mark.slow
 def test_paddleocr_reads_with_our_export(exported, tmp_path):
     pytest.importorskip("paddleocr", reason="paddleocr is an optional extra")

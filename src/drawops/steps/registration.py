@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from drawops.files import sha256_of
 from drawops.runners.events import recorded, reported
 from drawops.steps.figures import line_set_figures
 from drawops.steps.learning import EPOCHS, EVALUATION
@@ -80,17 +81,31 @@ def register(
 
 
 def _with_parity(model: Path) -> dict[str, Any]:
-    """The model's card, with what every exported form made of the golden lines.
+    """The model's card, with what every exported form made of the golden lines; the same files are read once.
 
     Raises:
         DrawopsError: the forms read differently; nothing is registered.
     """
-    from drawops.training.golden import replay
-
     file = model / "model.json"
-    card = {**json.loads(file.read_text(encoding="utf-8")), "parity": replay(model)}
-    file.write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
+    card: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    read = _forms(model)
+    if card.get("parity", {}).get("read") != read:
+        from drawops.training.golden import replay
+
+        card["parity"] = {**replay(model), "read": read}
+        file.write_text(json.dumps(card, ensure_ascii=False, indent=1), encoding="utf-8")
     return card
+
+
+def _forms(model: Path) -> dict[str, str]:
+    """What the parity of a model depends on: its exported files and the runtimes that read them."""
+    from drawops.evaluation.report_data import software_versions
+
+    files = [model / "inference.onnx", *model.glob("paddle/*"), *model.glob("openvino/*")]
+    return {
+        **{str(f.relative_to(model).as_posix()): sha256_of(f) for f in sorted(files)},
+        **software_versions(("drawops", "onnxruntime", "openvino", "paddlepaddle", "paddleocr")),
+    }
 
 
 def _log_curve(client: Any, run_id: str, model: Path) -> None:
