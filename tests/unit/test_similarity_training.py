@@ -14,8 +14,9 @@ from drawops.cli import app
 from drawops.errors import Conflict, DrawopsError, InputRefused, NotFound, SettingsError
 from drawops.settings import Settings, load_settings, prepare_home
 from drawops.similarity import ShapeSearch
-from drawops.similarity.embedding import BLOCKS, BUILT_IN, join, projection
+from drawops.similarity.embedding import BLOCKS, BUILT_IN, Describer, join, projection
 from drawops.similarity.generated import generated_views
+from drawops.similarity.kept import Kept
 from drawops.similarity.labelled import examples_in
 from drawops.similarity.metric_learning import Example, Learnt, build_head, contrastive_loss, learn, vectors_of
 from drawops.similarity.reranking import scores_between
@@ -136,8 +137,6 @@ def test_a_network_that_was_exported_wrongly_is_not_stored(
 def test_drawings_of_a_folder_are_learnt_from_with_distorted_copies(tmp_path: Path, settings: Settings) -> None:
     folder = drawings(tmp_path / "图纸", 3, 2)
     cv2.imwrite(str(folder / "族0" / "blank.png"), np.full((300, 300), 255, np.uint8))
-    from drawops.similarity.embedding import Describer
-
     found, remarks = examples_in(folder, "folder", Describer(settings.cache), copies=2, progress=lambda *_: None)
     assert [e.family for e in found] == ["族0", "族0", "族1", "族1", "族2", "族2"]
     assert all(len(e.distorted) == 2 and np.isfinite(np.concatenate(e.distorted)).all() for e in found)
@@ -148,6 +147,53 @@ def test_training_on_a_folder_says_which_families_it_was_tested_on(tmp_path: Pat
     outcome = train(drawings(tmp_path / "d", 12, 2), settings, epochs=2)
     assert outcome.comparison.families == 4 and outcome.comparison.drawings == 8
     assert bool(outcome.version) == outcome.comparison.better == bool(trained_versions(settings))
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_training_goes_on_and_ends_as_if_it_had_not_been(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, calls, said = drawings(tmp_path / "d", 12, 2), [], []
+    whole = train(folder, settings, epochs=4, say=said.append)
+    assert said[0] == "0 of 24 drawings described" and said[1].startswith("24 of 24 drawings described, 0:00 left")
+    assert any(line.startswith("epoch 1 of at most 4") and line.endswith(" left") for line in said)
+    assert not list((settings.cache / "train-embedding").iterdir()), "what was kept is gone at the end"
+    describe = Describer.describe
+
+    def counted(self: Describer, views: list) -> object:
+        calls.append(len(views))
+        if len(calls) == 30:
+            raise Killed
+        return describe(self, views)
+
+    def kill_after_second_epoch(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise Killed
+
+    monkeypatch.setattr(Describer, "describe", counted)
+    for say in (said.append, kill_after_second_epoch):
+        with pytest.raises(Killed):
+            train(folder, settings, epochs=4, say=say)
+    told: list[str] = []
+    again = train(folder, settings, epochs=4, say=told.append)
+    forms = 4  # the drawing and three distorted copies
+    assert 24 * forms < len(calls) <= 25 * forms, "only the drawing in work was described twice"
+    assert any(line.startswith("going on after epoch 2") for line in told)
+    assert not any(line.startswith("epoch 2 ") for line in told) and any(line.startswith("epoch 3 ") for line in told)
+    assert (again.comparison, again.epochs, again.version) == (whole.comparison, whole.epochs, whole.version)
+
+
+def test_what_another_training_learnt_is_not_gone_on_with(tmp_path: Path) -> None:
+    drawn, kept = examples(20, related=True), Kept(tmp_path)
+    learn(drawn, epochs=3, seed=1, kept=kept)
+    for changed in ({"seed": 2}, {"epochs": 2}, {"rate": 1e-3}):
+        said: list[str] = []
+        learn(drawn, **{"epochs": 3, "seed": 1, "kept": kept, **changed}, say=said.append)  # type: ignore[arg-type]
+        assert not any(line.startswith("going on") for line in said), changed
+        learn(drawn, epochs=3, seed=1, kept=kept)
 
 
 def test_drawings_are_embedded_beside_and_searched_after_the_switch(

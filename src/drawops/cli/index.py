@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from drawops.cli._output import AsJson, print_json, print_table, reading_settings, say, writing_settings
+from drawops.cli._run_view import CANCELLED
 
 index = typer.Typer(help="Find drawings by the shape of the part.", no_args_is_help=True)
 
@@ -223,13 +224,20 @@ def train_embedding(
     seed: Annotated[int, typer.Option(help="Of split, start and order.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Learn shape vectors from families of drawings; kept only if better on families not learnt from."""
+    """Learn shape vectors from families of drawings; kept only if better on families not learnt from.
+
+    Interrupted or killed, the same command goes on where it was.
+    """
     from drawops.errors import InputRefused
     from drawops.similarity.trained import train
 
     if classes not in ("folder", "prefix", "family"):
         raise InputRefused(f"--classes {classes}", "is folder, prefix or family")
-    outcome = train(folder, writing_settings(), classes=classes, epochs=epochs, seed=seed, say=say)  # type: ignore[arg-type]
+    try:
+        outcome = train(folder, writing_settings(), classes=classes, epochs=epochs, seed=seed, say=say)  # type: ignore[arg-type]
+    except KeyboardInterrupt:
+        say("Interrupted. The same command goes on where it was.")
+        raise typer.Exit(CANCELLED) from None
     if as_json:
         print_json(outcome.to_dict())
         return

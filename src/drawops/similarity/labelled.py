@@ -10,6 +10,7 @@ from drawops.drawings import find_files, open_drawing
 from drawops.errors import InputRefused
 from drawops.similarity.embedding import Describer, stacked
 from drawops.similarity.generated import distorted, generated_views
+from drawops.similarity.kept import Kept
 from drawops.similarity.metric_learning import Example
 from drawops.similarity.parts import Parts
 from drawops.similarity.shape import isolate
@@ -53,39 +54,66 @@ def labelled_files(folder: Path, classes: Classes) -> Iterator[tuple[Path, str]]
 
 
 def examples_in(
-    folder: Path, classes: Classes, describer: Describer, *, copies: int = 3, seed: int = 0, progress: Progress
+    folder: Path,
+    classes: Classes,
+    describer: Describer,
+    *,
+    copies: int = 3,
+    seed: int = 0,
+    progress: Progress,
+    kept: Kept | None = None,
 ) -> tuple[list[Example], list[str]]:
-    """The drawings of a folder to learn from, each with `copies` distorted ones, and remarks on those left out."""
-    rng, examples, remarks = np.random.default_rng(seed), [], []
+    """The drawings of a folder to learn from, each with `copies` distorted ones, and remarks on those left out.
+
+    Args:
+        progress: told how many drawings of how many are done. kept: each is computed once for the same copies and seed.
+    """
+    examples, remarks, kept = [], [], kept or Kept()
     files = list(labelled_files(folder, classes))
+    progress(0, len(files))
     for number, (file, family) in enumerate(files, start=1):
-        progress(number, len(files))
         try:
             with open_drawing(file) as drawing:
-                views = [view for page in drawing.pages() for view in isolate(page)]
+                if (found := kept.load(drawing.sha256)) is None:
+                    # Its own numbers: they are the same whatever was computed before it.
+                    rng = np.random.default_rng([seed, int(drawing.sha256[:16], 16)])
+                    views = sorted((view for page in drawing.pages() for view in isolate(page)), key=_area)[-_VIEWS:]
+                    again = [[bent for view in views if (bent := distorted(view, rng))] for _ in range(copies)]
+                    rows = [stacked(describer.describe(form)) for form in (views, *again) if form]
+                    found = {f"{i:03}": row for i, row in enumerate(rows)}
+                    kept.save(drawing.sha256, found)
         except InputRefused as exc:
             remarks.append(str(exc))
-            continue
-        if not views:
-            remarks.append(f"{file.name}: no shape was found on it")
-            continue
-        views = sorted(views, key=_area)[-_VIEWS:]
-        again = [[bent for view in views if (bent := distorted(view, rng))] for _ in range(copies)]
-        rows = [stacked(describer.describe(form)) for form in (views, *again) if form]
-        examples.append(Example(family, rows[0], rows[1:]))
+        else:
+            if found:
+                first, *others = found.values()
+                examples.append(Example(family, first, others))
+            else:
+                remarks.append(f"{file.name}: no shape was found on it")
+        progress(number, len(files))
     return examples, remarks
 
 
 def made_up_examples(
-    describer: Describer, *, families: int = 300, members: int = 8, seed: int = 0, progress: Progress
+    describer: Describer,
+    *,
+    families: int = 300,
+    members: int = 8,
+    seed: int = 0,
+    progress: Progress,
+    kept: Kept | None = None,
 ) -> list[Example]:
     """Made-up shapes (`generated`), one view each."""
-    examples = []
+    examples, kept = [], kept or Kept()
+    progress(0, families)
     for start in range(0, families, 10):
-        progress(start, families)
-        views, labels = generated_views(min(10, families - start), members, seed=1_000_003 * seed + start)
-        rows = stacked(describer.describe(views))
-        examples += [Example(f"{start + label}", rows[i : i + 1]) for i, label in enumerate(labels)]
+        if (found := kept.load(f"{start}")) is None:
+            views, labels = generated_views(min(10, families - start), members, seed=1_000_003 * seed + start)
+            found = {"rows": stacked(describer.describe(views)), "labels": np.asarray(labels)}
+            kept.save(f"{start}", found)
+        rows = found["rows"]
+        examples += [Example(f"{start + int(label)}", rows[i : i + 1]) for i, label in enumerate(found["labels"])]
+        progress(min(start + 10, families), families)
     return examples
 
 

@@ -5,6 +5,9 @@ together and others apart; it begins as nothing. Families are split, not drawing
 that neither has seen decides whether the result is better than the frozen vector at all.
 """
 
+import hashlib
+import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.errors import InputRefused, SettingsError
-from drawops.similarity.embedding import BLOCKS, WIDTH, join, projection
+from drawops.similarity.embedding import BLOCKS, BUILT_IN, WIDTH, join, projection
+from drawops.similarity.kept import Kept, left
 from drawops.similarity.reranking import scores_between
 from drawops.similarity.retrieval import Retrieval, retrieval_of_scores
 
@@ -25,6 +29,7 @@ MIN_FAMILIES = 12
 _TEST, _STOP = 0.25, 0.15  # of the families
 _TEMPERATURE = 0.07
 _FAMILIES_A_BATCH, _MEMBERS = 32, 4
+_LEARNT = "learnt"  # the name of what a training keeps
 _PATIENCE = 8  # epochs without a better score on the families that say when to stop
 
 
@@ -78,8 +83,10 @@ def learn(
     rate: float = 3e-4,
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
+    kept: Kept | None = None,
 ) -> Learnt:
-    """Train on most families, compare on the others. The same examples and seed give the same head on one machine.
+    """Train on most families, compare on the others. The same examples and seed give the same head on one machine, also
+    after a kill, when `kept` holds what the same training had learnt.
 
     The loss is the supervised contrastive one (Khosla et al. 2020) on the very score that a search gives: of two drawings,
     the mean over the views of the one of its best view in the other.
@@ -99,9 +106,15 @@ def learn(
     groups: list[dict[str, Any]] = [{"params": [weights], "lr": 30 * rate}, {"params": [added]}]
     optimiser = torch.optim.AdamW(groups, lr=rate, weight_decay=0.05)
     families = _by_family(learnt_from)
-    best, best_state, best_epoch = evaluate(head, stops).mean_ap, _copy(head), 0
-    say(f"{len(families)} families to learn from; mAP {best:.1f} on {len({e.family for e in stops})} others before")
-    for epoch in range(1, epochs + 1):
+    run = _Run(head, optimiser, rng, kept or Kept(), [_fingerprint(examples), seed, rate])
+    if run.resume(epochs):
+        say(f"going on after epoch {run.epoch}: best mAP {run.best:.2f}")
+    else:
+        run.look(0, evaluate(head, stops).mean_ap)
+        others = len({e.family for e in stops})
+        say(f"{len(families)} families to learn from; mAP {run.best:.1f} on {others} others before")
+    started, before = time.monotonic(), run.epoch
+    while run.epoch < epochs and run.epoch - run.best_epoch < _PATIENCE:
         head.train()
         losses = []
         for batch in _batches(families, rng):
@@ -111,13 +124,82 @@ def learn(
             optimiser.step()
             losses.append(float(loss.detach()))
         score = evaluate(head, stops).mean_ap
-        say(f"epoch {epoch}: loss {np.mean(losses):.3f}, mAP {score:.2f}")
-        if score > best:
-            best, best_state, best_epoch = score, _copy(head), epoch
-        elif epoch - best_epoch >= _PATIENCE:
-            break
-    head.load_state_dict(best_state)
-    return Learnt(head.eval(), compare(head, tests, seed=seed), best_epoch)
+        run.look(run.epoch + 1, score)
+        most = left(epochs - run.epoch, run.epoch - before, time.monotonic() - started)
+        say(f"epoch {run.epoch} of at most {epochs}: loss {np.mean(losses):.3f}, mAP {score:.2f}, at most {most}")
+    run.go_back_to_the_best()
+    return Learnt(head.eval(), compare(head, tests, seed=seed), run.best_epoch)
+
+
+class _Run:
+    """Where a training stands: after each epoch all that decides how it goes on is kept."""
+
+    def __init__(
+        self,
+        head: "torch.nn.Module",
+        optimiser: "torch.optim.Optimizer",
+        rng: np.random.Generator,
+        kept: Kept,
+        identity: list[Any],
+    ) -> None:
+        self._head, self._optimiser, self._rng, self._kept, self._identity = head, optimiser, rng, kept, identity
+        self.epoch, self.best_epoch, self.best = 0, 0, -1.0
+        self._best_state: dict[str, torch.Tensor] = {}
+
+    def look(self, epoch: int, score: float) -> None:
+        """`score` was reached after that epoch."""
+        import torch
+
+        self.epoch = epoch
+        if score > self.best:
+            self.best, self.best_epoch = score, epoch
+            self._best_state = {name: value.detach().clone() for name, value in self._head.named_parameters()}
+        state = [self._identity, epoch, self.best, self.best_epoch, self._rng.bit_generator.state]
+        arrays = {"state": np.frombuffer(json.dumps(state).encode(), np.uint8), "torch": torch.get_rng_state().numpy()}
+        for name, value in self._head.named_parameters():
+            arrays |= {f"now.{name}": value.detach().numpy(), f"best.{name}": self._best_state[name].numpy()}
+        for number, moments in self._optimiser.state_dict()["state"].items():
+            arrays |= {f"optimiser.{number}.{name}": value.numpy() for name, value in moments.items()}
+        self._kept.save(_LEARNT, arrays)
+
+    def resume(self, epochs: int) -> bool:
+        """Go back to where the same training was, unless it had gone further than that many epochs."""
+        import torch
+
+        if (arrays := self._kept.load(_LEARNT)) is None:
+            return False
+        identity, epoch, best, best_epoch, drawn = json.loads(arrays["state"].tobytes())
+        if identity != self._identity or epoch > epochs:
+            return False
+        self.epoch, self.best, self.best_epoch = epoch, best, best_epoch
+        self._rng.bit_generator.state = drawn
+        torch.set_rng_state(torch.from_numpy(arrays["torch"]))
+        of: dict[str, dict[str, torch.Tensor]] = {"now": {}, "best": {}}
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in arrays.items():
+            kind, _, name = key.partition(".")
+            if kind in of:
+                of[kind][name] = torch.from_numpy(value)
+            elif kind == "optimiser":
+                number, _, name = name.partition(".")
+                moments.setdefault(int(number), {})[name] = torch.from_numpy(value)
+        self._head.load_state_dict(of["now"], strict=False)
+        self._best_state = of["best"]
+        groups = self._optimiser.state_dict()["param_groups"]
+        self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        return True
+
+    def go_back_to_the_best(self) -> None:
+        self._head.load_state_dict(self._best_state, strict=False)
+
+
+def _fingerprint(examples: Sequence[Example]) -> str:
+    digest = hashlib.sha256(BUILT_IN.encode())
+    for example in examples:
+        digest.update(example.family.encode())
+        for rows in (example.views, *example.distorted):
+            digest.update(np.ascontiguousarray(rows).tobytes())
+    return digest.hexdigest()
 
 
 def build_head() -> "torch.nn.Module":
@@ -258,7 +340,3 @@ def _batches(families: dict[str, list[Example]], rng: np.random.Generator) -> li
             batch += [(name, forms[j]) for j in chosen]
         batches.append(batch)
     return [b for b in batches if len({name for name, _ in b}) > 1]
-
-
-def _copy(head: "torch.nn.Module") -> dict[str, Any]:
-    return {name: value.clone() for name, value in head.state_dict().items()}

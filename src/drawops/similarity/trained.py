@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drawops import __version__
 from drawops.errors import DrawopsError, NotFound, did_you_mean
 from drawops.similarity.embedding import BUILT_IN, WIDTH, Describer, Embedder, open_session
+from drawops.similarity.kept import Kept, TimeLeft
 from drawops.similarity.labelled import Classes, examples_in, made_up_examples
 from drawops.similarity.metric_learning import Comparison, Learnt, export, learn, vectors_of
 
@@ -48,23 +50,24 @@ def train(
 ) -> Outcome:
     """Learn from the drawings of a folder (None: from made-up shapes), compare on families not seen, keep what is better.
 
+    What is computed is kept in `<cache>/train-embedding/` until the end: after a kill the same call goes on.
+
     Raises:
         InputRefused: no drawings, too few families.
     """
     describer = Describer(settings.cache, threads=settings.threads)
-
-    def progress(number: int, total: int) -> None:
-        if number % 50 == 0:
-            say(f"{number} of {total} embedded")
-
+    job = [BUILT_IN, __version__, str(folder.resolve()) if folder else "", classes, seed]
+    name = hashlib.sha256(json.dumps(job).encode()).hexdigest()[:16]
+    kept = Kept(settings.cache / "train-embedding" / name)
     left_out: list[str] = []
     if folder is None:
-        examples = made_up_examples(describer, seed=seed, progress=progress)
+        examples = made_up_examples(describer, seed=seed, progress=TimeLeft("families drawn", say), kept=kept)
     else:
-        examples, left_out = examples_in(folder, classes, describer, seed=seed, progress=progress)
+        told = TimeLeft("drawings described", say)
+        examples, left_out = examples_in(folder, classes, describer, seed=seed, progress=told, kept=kept)
         for remark in left_out:
             say(f"left out: {remark}")
-    learnt = learn(examples, epochs=epochs, seed=seed, say=say)
+    learnt = learn(examples, epochs=epochs, seed=seed, say=say, kept=kept)
     notes = {
         "data": str(folder.resolve()) if folder else "made-up shapes",
         "drawings": len(examples),
@@ -74,6 +77,7 @@ def train(
         "trained": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     version = store(learnt, settings, notes) if learnt.comparison.better else ""
+    kept.clear()
     return Outcome(version, learnt.comparison, learnt.epochs, left_out)
 
 
