@@ -191,6 +191,20 @@ def test_the_page_says_whether_the_filters_or_the_threshold_leave_nothing(client
     assert set(hits(printed.text)) == {"板1.png", "板2.png"}
 
 
+def test_a_month_or_a_year_is_meant_as_a_whole(client: TestClient, tmp_path: Path) -> None:
+    address = search(client, part(0), tmp_path)
+    for dates, expected in (
+        ("to.date=2022-03", {"板0.png", "板1.png", "板2.png"}),
+        ("to.date=2022-02", {"板0.png", "板1.png"}),
+        ("to.date=2021", {"板0.png", "板1.png"}),
+        ("from.date=2021&to.date=2021", {"板1.png"}),
+        ("from.date=2021-03&to.date=2022-03-01", {"板1.png", "板2.png"}),
+    ):
+        assert set(hits(client.get(f"{address}&{dates}").text)) == expected, dates
+    backwards = client.get(f"{address}&from.date=2022-04&to.date=2022-03")
+    assert backwards.status_code == 422 and "&#39;2022-04&#39; to &#39;2022-03&#39; is no range" in backwards.text
+
+
 def test_a_box_and_ranges_go_through_the_api_too(client: TestClient, tmp_path: Path) -> None:
     data = write(tmp_path / "q.png", part(3)).read_bytes()
 

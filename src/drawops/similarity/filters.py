@@ -11,9 +11,10 @@ from drawops.errors import InputRefused, did_you_mean
 
 Where = Mapping[str, Any]
 """Metadata a document must have: {"family": "flange"}; any of several, {"family": ["flange", "hub"]}; a range, both
-ends included and either may be left out, {"date": {"from": "2024-01-01", "to": "2024-12-31"}}."""
+ends included and either may be left out, {"date": {"from": "2024-01-01", "to": "2024-12-31"}}; to 2024-06 is to the end of June."""
 
 _DATE_FIELD = re.compile(r"([Dd]ate|DATE)(?![a-z])|日期")
+_ALL_OF_IT = "~"  # sorts behind what dates are written with: until 2024-06 is until the last moment of that month
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _YEAR_FIRST = re.compile(r"(\d{4})[-./年](\d{1,2})[-./月](\d{1,2})日?")
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")  # with slashes some write the month first
@@ -96,9 +97,10 @@ def _range(name: str, ends: Mapping[str, Any]) -> Range:
             if isinstance(end, str) and not _is_date(uniform(name, end)):
                 raise InputRefused(f"filter '{name}'", f"'{end}' is no date; write 2019-11-05")
         low, high = (uniform(name, end) if isinstance(end, str) else end for end in (low, high))
-    if low is not None and high is not None and low > high:
+    last = f"{high}{_ALL_OF_IT}" if isinstance(high, str) and _DATE_FIELD.search(name) else high
+    if low is not None and last is not None and low > last:  # type: ignore[operator]
         raise InputRefused(f"filter '{name}'", f"{low!r} to {high!r} is no range")
-    return Range(low, high)
+    return Range(low, last)
 
 
 def uniform(field: str, value: str) -> str:
