@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import cv2
@@ -148,7 +149,7 @@ def test_what_cannot_be_searched_is_said_on_the_page(client: TestClient, tmp_pat
     wrong = client.get(search(client, part(0), tmp_path) + "&box=1,2")
     assert wrong.status_code == 422 and "x0,y0,x1,y1" in wrong.text
     word = client.get(search(client, part(0), tmp_path) + "&min_score=high")
-    assert word.status_code == 422 and "must be a number between 0 and 1" in word.text
+    assert word.status_code == 422 and "min_score=high: must lie between 0" in word.text
     unknown = client.get(search(client, part(0), tmp_path) + "&is.famly=angle")
     assert unknown.status_code == 422 and "Did you mean &#39;family&#39;?" in unknown.text
 
@@ -191,6 +192,15 @@ def test_the_page_says_whether_the_filters_or_the_threshold_leave_nothing(client
     assert set(hits(printed.text)) == {"板1.png", "板2.png"}
 
 
+def test_a_threshold_that_is_none_is_refused_and_the_slider_does_not_claim_it(client: TestClient) -> None:
+    for address in ("/shapes?min_score=7", "/shapes?id=板0.png&min_score=7", "/shapes?id=板0.png&min_score=nan"):
+        answer = client.get(address)
+        assert answer.status_code == 422 and "must lie between 0 (opposite) and 1 (same)" in answer.text
+        assert 'value="7"' not in answer.text and ">7<" not in answer.text
+    assert '<output id="shown">0.50</output>' in client.get("/shapes?id=板0.png&min_score=7").text
+    assert '<output id="shown">0.75</output>' in client.get("/shapes?id=板0.png&min_score=0.75").text
+
+
 def test_a_month_or_a_year_is_meant_as_a_whole(client: TestClient, tmp_path: Path) -> None:
     address = search(client, part(0), tmp_path)
     for dates, expected in (
@@ -203,6 +213,38 @@ def test_a_month_or_a_year_is_meant_as_a_whole(client: TestClient, tmp_path: Pat
         assert set(hits(client.get(f"{address}&{dates}").text)) == expected, dates
     backwards = client.get(f"{address}&from.date=2022-04&to.date=2022-03")
     assert backwards.status_code == 422 and "&#39;2022-04&#39; to &#39;2022-03&#39; is no range" in backwards.text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("min_score=7", "最低分数“7”无效：必须在 0（相反）与 1（相同）之间。"),
+        ("is.family=angel", "筛选“零件族”：没有值为 'angel' 的图纸。您要找的是“angle”吗？"),
+        ("is.famly=angle", "筛选“famly”：没有图纸带有该字段。您要找的是“family”吗？"),
+        ("from.date=abc", "筛选“日期”：“abc”不是日期，请写成 2019-11-05 的形式。"),
+        ("from.date=2022&to.date=2021", "筛选“日期”：从 '2022' 到 '2021' 不是有效的范围。"),
+        ("box=5", "框“5”无效：请写成 x0,y0,x1,y1（页面像素）。"),
+        ("box=0,0,9000,10", "框 [0, 0, 9000, 10] 无效：必须是页面 1100 x 700 像素之内"),
+        ("box=1000,10,1090,100", "内没有找到图形"),
+        ("page=9", "共 1 页（从 0 编号），没有第 9 页。"),
+    ],
+)
+def test_the_chinese_page_refuses_in_chinese(client: TestClient, wrong: str, said: str) -> None:
+    answer = client.get(f"/shapes?id=板0.png&lang=zh&{wrong}")
+    assert answer.status_code == 422 and said in unescape(answer.text)
+
+
+def test_the_chinese_page_refuses_files_in_chinese(client: TestClient, tmp_path: Path) -> None:
+    def refusal(name: str, data: bytes) -> str:
+        return unescape(client.post("/shapes", files={"file": (name, data)}, data={"lang": "zh"}).text)
+
+    blank = write(tmp_path / "空白.png", np.full((700, 1100, 3), 255, np.uint8)).read_bytes()
+    assert "空白.png：图上没有找到图形，图纸是空白的吗？" in refusal("空白.png", blank)
+    assert "文件是空的（0 字节）" in refusal("a.png", b"")
+    assert "a.docx：不支持 '.docx' 文件" in refusal("a.docx", b"PK")
+    assert "a.pdf：内容不是 PDF 文件" in refusal("a.pdf", b"nonsense of some length")
+    assert "检索用的图纸已不再保留" in client.get("/shapes?q=abc&lang=zh").text
+    assert "索引中没有图纸“x.png”" in client.get("/shapes?id=x.png&lang=zh").text
 
 
 def test_a_box_and_ranges_go_through_the_api_too(client: TestClient, tmp_path: Path) -> None:

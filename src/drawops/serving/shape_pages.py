@@ -4,6 +4,7 @@ They work without JavaScript and without a mouse; a script only lets a box be dr
 something is changed.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from drawops.errors import DrawopsError, InputRefused
 from drawops.evaluation.report_data import picture
 from drawops.serving.page import language_of, rendered
 from drawops.serving.page_texts import SHAPE_TEXTS
+from drawops.serving.refusals import in_language
 from drawops.serving.shapes import indexed_file, shape_search
 from drawops.serving.uploads import KeptDrawings, uploaded
 from drawops.settings import Settings
@@ -109,6 +111,7 @@ def _search(
     settings: Settings, kept: KeptDrawings, asked: Asked, facets: dict[str, dict[str | float, int]]
 ) -> dict[str, Any]:
     """What the page shows of a search: the sheet with its views, and the hits."""
+    minimum = _score(asked.get("min_score"))
     if not (asked.get("q") or asked.get("id")):
         return {"indexed": shape_search(settings).index.count()}
     search, (page, _) = shape_search(settings), _asked_page(settings, kept, asked)
@@ -116,7 +119,7 @@ def _search(
     hits = search.search(
         page,
         _number(asked.get("k")) or 20,
-        _score(asked.get("min_score")),
+        minimum,
         where,
         box=parse_box(asked.get("box")),
         rerank=asked.get("rerank") == "1",
@@ -213,14 +216,36 @@ def _number(text: str) -> int:
 
 
 def _score(text: str) -> float:
+    """
+    Raises:
+        InputRefused: it is no number from 0 to 1.
+    """
     try:
-        return float(text or 0)
-    except ValueError as exc:
-        raise InputRefused(f"min_score={text}", "must be a number between 0 and 1") from exc
+        score = float(text or 0)
+    except ValueError:
+        score = math.nan
+    if not 0 <= score <= 1:  # also NaN
+        raise InputRefused(f"min_score={text}", "must lie between 0 (opposite) and 1 (same)")
+    return score
+
+
+def _threshold(asked: Asked) -> str:
+    """Where the slider stands; at its beginning when what was asked for was refused."""
+    try:
+        _score(asked.get("min_score"))
+    except InputRefused:
+        return ""
+    return asked.get("min_score")
 
 
 def _page(
-    request: Request, asked: Asked, *, template: str = "shapes.html.j2", status: int = 200, **values: Any
+    request: Request,
+    asked: Asked,
+    *,
+    template: str = "shapes.html.j2",
+    status: int = 200,
+    error: str = "",
+    **values: Any,
 ) -> HTMLResponse:
     language = language_of(request, asked.get("lang"))
     nothing: dict[str, Any] = {
@@ -232,6 +257,9 @@ def _page(
         "choices": [],
         "ranges": [],
         "indexed": 0,
+        "threshold": _threshold(asked),
     }
+    if error:
+        values["error"] = in_language(language, error)
     values = {**nothing, "metadata": {}, **values, "asked": asked, "t": SHAPE_TEXTS[language]}
     return rendered(template, language, status=status, **values)
