@@ -241,3 +241,13 @@ def test_the_label_of_vertical_text_stands_beside_it():
     beside = drawn[50:251, 110:149].min(axis=2) < 150
     assert beside.sum() > 100
     assert np.ptp(np.flatnonzero(beside.any(axis=1))) > 2 * np.ptp(np.flatnonzero(beside.any(axis=0)))
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"),
+    [(0.899, "0.89"), (0.7951, "0.79"), (0.29, "0.29"), (0.9999, "0.99"), (0.99999, "1.00"), (1, "1.00")],
+)
+def test_a_score_is_cut_to_two_digits_as_on_the_page(score: float, shown: str) -> None:
+    from drawops.cli.reading import _cut
+
+    assert _cut(score) == shown

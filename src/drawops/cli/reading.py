@@ -157,6 +157,11 @@ def _emit_workbook(readings: list[dict[str, Any]], output: Path) -> None:
     print(output)
 
 
+def _cut(score: float) -> str:
+    """Two digits, cut as on the page: 0.899, which a person should look at, is not 0.90."""
+    return f"{round(score * 1e4) // 100 / 100:.2f}"
+
+
 def _emit_table(readings: list[dict[str, Any]], output: Path | None) -> None:
     if output is not None:
         raise InputRefused(str(output), "a table is for the screen. Write a file with --format json, csv, xlsx or png.")
@@ -169,7 +174,7 @@ def _emit_table(readings: list[dict[str, Any]], output: Path | None) -> None:
                 page["page"],
                 line["text"],
                 describe(line["dimension"]) if "dimension" in line else "",
-                f"{line['score']:.2f}",
+                _cut(line["score"]),
                 f"{line['angle']:g}°",
                 *_place(line),
                 line["source"],
