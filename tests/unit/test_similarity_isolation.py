@@ -120,6 +120,21 @@ def test_a_silhouette_keeps_its_thin_legs() -> None:
     assert np.count_nonzero(view.silhouette) == pytest.approx(np.count_nonzero(image), rel=0.03)
 
 
+def test_the_thin_end_of_a_long_angle_is_a_view(tmp_path: Path) -> None:
+    sheet = Canvas(str(tmp_path / "angle.pdf"), pagesize=landscape(A4))
+    sheet.rect(100, 300, 500, 40)
+    end = sheet.beginPath()
+    end.moveTo(700, 300)
+    for x, y in ((726, 300), (726, 304), (704, 304), (704, 340), (700, 340)):
+        end.lineTo(x, y)
+    end.close()
+    sheet.drawPath(end)
+    sheet.save()
+    with open_drawing(tmp_path / "angle.pdf") as drawing:
+        views = isolate(drawing.page(0))
+    assert proportions(views) == [pytest.approx(12.5, rel=0.05), pytest.approx(26 / 40, rel=0.08)]
+
+
 def test_a_scan_in_a_pdf_says_nothing_of_its_lines(tmp_path: Path) -> None:
     picture = np.full((600, 800), 255, np.uint8)
     cv2.rectangle(picture, (200, 200), (500, 400), 0, 4)

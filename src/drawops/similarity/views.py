@@ -14,6 +14,8 @@ from drawops.similarity.photo import Box
 INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below thin lines
 _MAX_VIEWS = 12
 _SPECK = 0.01  # of the largest piece of a view
+_SMALL = 0.02  # of the largest view: what is smaller is none,
+_SMALL_BOX = 0.03  # of it, unless the box around it is larger: the end of a long angle is thin
 _LINE = 9 / 256  # of a view's longer side: no line is wider
 
 
@@ -47,7 +49,13 @@ def views_of(
         box = tuple(round(v / scale) for v in (left + x, top + y, left + x + width, top + y + height))
         found.append((cv2.countNonZero(silhouette), View(box, silhouette, lines)))  # type: ignore[arg-type]
     found.sort(key=lambda f: -f[0])
-    return [view for area, view in found[:_MAX_VIEWS] if area >= 0.02 * found[0][0] and max(view.silhouette.shape) >= 8]
+    largest = found[0][0]
+    return [
+        view
+        for area, view in found[:_MAX_VIEWS]
+        if (area >= _SMALL * largest or view.silhouette.size >= _SMALL_BOX * largest)
+        and max(view.silhouette.shape) >= 8
+    ]
 
 
 def _edges(drawn: Mask, darkness: NDArray[np.uint8] | None) -> Mask:
