@@ -11,7 +11,7 @@ from drawops.similarity import Document, open_index
 from drawops.similarity.benchmark import retrieval
 from drawops.similarity.duplicates import find_duplicates
 from drawops.similarity.index import VectorIndex
-from drawops.similarity.reranking import diffused, rerank, scores_between
+from drawops.similarity.reranking import diffused, rerank, scores_between, scores_by_size, size_of
 
 DIM = 32
 
@@ -60,6 +60,22 @@ def test_scores_between_drawings_are_those_of_a_search(tmp_path: Path) -> None:
         for row, vectors in zip(scores, drawings.values(), strict=True):
             found = {m.id: m.score for m in index.search(vectors, k=9)}
             assert [found[f"d{i}"] for i in range(9)] == pytest.approx(row, abs=1e-5)
+
+
+def test_views_as_large_beside_each_other_as_the_querys_say_more_than_a_little_likeness() -> None:
+    """A stud's end is as high as its long side; a ring's front is as high as its section is long."""
+    rng = np.random.default_rng(4)
+    stud = unit(rng.normal(size=(2, DIM)))  # the long side, the end
+    ring, other_stud = unit(stud + 0.03 * rng.normal(size=stud.shape)), unit(stud + 0.05 * rng.normal(size=stud.shape))
+    long, end, section = size_of((0, 0, 600, 100)), size_of((700, 0, 800, 100)), size_of((0, 0, 16, 100))
+    plain = scores_between([stud, ring, other_stud])[0, 1:]
+    assert plain[0] > plain[1]
+    sized = scores_by_size(stud, [long, end], [ring, other_stud], [[section, end], [long, end]])
+    assert sized == pytest.approx([plain[0] - (long - section) * 0.1 / 2 / 2, plain[1]], abs=1e-6)
+    twice = scores_by_size(stud, [long, end], [ring, other_stud], [[section + 1, end + 1], [long + 1, end + 1]])
+    assert twice == pytest.approx(sized), "another scale of the sheet changes nothing"
+    alone = scores_by_size(stud[:1], [long], [ring[:1]], [[section]])
+    assert alone == pytest.approx(scores_between([stud[:1], ring[:1]])[0, 1:]), "a view alone has no scale"
 
 
 def test_duplicates_are_grouped_and_the_weakest_link_named(tmp_path: Path) -> None:

@@ -194,6 +194,28 @@ def test_a_drawing_finds_itself_then_its_kind(shapes: ShapeSearch, tmp_path: Pat
     assert [h.id for h in shapes.search(tmp_path / "库" / "法兰1.png", where={"family": "shaft"})] == ["轴1.png"]
 
 
+def test_of_drawings_with_views_alike_those_come_first_whose_views_are_in_the_same_proportion(
+    shapes: ShapeSearch, tmp_path: Path
+) -> None:
+    def drawn(name: str, radius: int, length: int) -> Path:
+        image = sheet()
+        image[60:600, 60:1100] = WHITE
+        flange(image, (260, 300), radius)
+        shaft(image, (580, 300), length)
+        return save(tmp_path / name, image)
+
+    query = drawn("query.png", 100, 400)
+    shapes.add([drawn("same.png", 80, 320), drawn("other.png", 180, 200)])
+    views = [view["vector"] for view in shapes.embed(query)["views"]]
+    plain = {match.id: match.score for match in shapes.index.search(views)}
+    hits = {hit.id: hit.score for hit in shapes.search(query)}
+    assert list(hits) == ["same.png", "other.png"]
+    assert hits["same.png"] == pytest.approx(plain["same.png"], abs=0.002)
+    assert hits["other.png"] == pytest.approx(plain["other.png"] - 0.1 * np.log(180 / 100 * 400 / 200) / 4, abs=0.003)
+    assert [h.id for h in shapes.search(query, min_score=hits["other.png"] + 0.01)] == ["same.png"]
+    assert [h.id for h in shapes.search(query, k=1)] == ["same.png"]
+
+
 def test_adding_again_changes_nothing_and_a_new_revision_replaces_the_old(shapes: ShapeSearch, tmp_path: Path) -> None:
     image = paper(500, 500)
     flange(image, (250, 250), 150)

@@ -15,7 +15,7 @@ from drawops.drawings.model import Image, Page
 from drawops.errors import InputRefused
 from drawops.similarity.embedding import BLOCKS, Describer, Embedder, join, stacked
 from drawops.similarity.labelled import CLASS_HINTS, Classes, labelled_files
-from drawops.similarity.reranking import SHORTLIST, diffused, scores_between
+from drawops.similarity.reranking import SHORTLIST, diffused, scores_between, scores_by_size, size_of
 from drawops.similarity.retrieval import Retrieval, retrieval_of_order, retrieval_of_scores
 from drawops.similarity.shape import isolate
 from drawops.similarity.views import View
@@ -117,7 +117,9 @@ def benchmark(
         every, name = join(all_rows), "all together"
     vectors = every[first]
     if len(views) > len(labels):
-        whole = scores_between(np.split(every, first[1:]))
+        drawings = np.split(every, first[1:])
+        sizes = np.split(np.array([size_of(view.box) for view in views]), first[1:])
+        whole = np.stack([scores_by_size(d, s, drawings, sizes) for d, s in zip(drawings, sizes, strict=True)])
         results.append(
             RetrievalScores(f"{name}, whole drawings", retrieval_of_scores(whole, labels), opening + describing)
         )

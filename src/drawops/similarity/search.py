@@ -30,12 +30,13 @@ from drawops.similarity.index import (
     VectorIndex,
     Vectors,
     check_query,
+    in_order,
     open_index,
     without_password,
 )
 from drawops.similarity.parts import Parts
 from drawops.similarity.photo import Box
-from drawops.similarity.reranking import SHORTLIST
+from drawops.similarity.reranking import SHORTLIST, size_of
 from drawops.similarity.shape import isolate
 from drawops.similarity.trained import is_trained, open_embedder
 from drawops.similarity.views import View
@@ -53,7 +54,7 @@ _LOOK_AGAIN_S = 5.0  # after so long a running server sees that another embeddin
 @dataclass(frozen=True)
 class Hit:
     """A drawing found. `score` is (1 + cos) / 2 of its best view, for a query of several views the mean
-    of that over them. `view` describes the view most like one of the query's: number, page (from 0),
+    of that over them, less what the sizes of its views speak against it (`reranking.scores_by_size`). `view` describes the view most like one of the query's: number, page (from 0),
     box in pixels of the page, and `query_box`, the view of the query that it is like. `mirrored` says whether it is rather
     the mirror image of that; None where it can't be told (a symmetric view). `thumbnail` is a small PNG."""
 
@@ -221,7 +222,7 @@ class ShapeSearch:
         check_query(k, min_score)
         found, index = self.views(drawing, page, box), self.index
         vectors = self._vectors([view for _, view in found], index)
-        wide = max(k, SHORTLIST) if rerank and k else k
+        wide = max(k, SHORTLIST) if k and (rerank or len(found) > 1) else k
         try:
             matches = index.search(vectors, wide, min_score=min_score, where=where)
         except InputRefused:  # of a field that no drawing has
@@ -230,9 +231,13 @@ class ShapeSearch:
         if not matches:  # not before: counting a million takes longer than searching them
             self._refuse_when_empty()
             _refuse_unknown_values(index, where)
+        if len(found) > 1:
+            sizes = [size_of(view.box) for _, view in found]
+            documents = index.get_many(m.id for m in matches)
+            matches = in_order(reranking.by_size(vectors, sizes, matches, documents), wide, min_score)
         layouts = [signature(figure(view)) for _, view in found]
         hits = []
-        for match in self._reranked(vectors, matches, index)[:k] if rerank else matches:
+        for match in (self._reranked(vectors, matches, index) if rerank else matches)[:k]:
             query = found[match.query_number][1]
             shown = {name: value for name, value in match.view.items() if name != LAYOUT}
             shown |= {"number": match.view_number, "query_box": list(query.box)}
