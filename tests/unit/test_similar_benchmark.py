@@ -7,12 +7,15 @@ from typer.testing import CliRunner
 
 from drawops.cli import app
 from drawops.errors import InputRefused
+from drawops.serving import similar_benchmark
 from drawops.serving.similar_benchmark import measure_similar
 from drawops.settings import Settings
 
 
 @pytest.mark.slow
-def test_requests_to_a_server_are_timed(home: Settings) -> None:
+def test_requests_to_a_server_are_timed(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for what, fewer in (("_SHAPES", 6), ("_SHEETS", 2), ("_WARM_UP", 2)):  # enough to ask with
+        monkeypatch.setattr(similar_benchmark, what, fewer)
     result = CliRunner().invoke(app, ["bench", "similar", "-n", "20", "--requests", "10", "--json"])
     crop, sheet = json.loads(result.stdout)
     assert (crop["query"], sheet["query"]) == ("one view", "full sheet")
