@@ -52,7 +52,7 @@ def examples(families: int, *, related: bool) -> list[Example]:
 
 @pytest.fixture(scope="module")
 def learnt() -> Learnt:
-    return learn(examples(60, related=True), epochs=30, seed=1)
+    return learn(examples(60, related=True), epochs=15, seed=1)
 
 
 @pytest.fixture
