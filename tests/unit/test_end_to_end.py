@@ -102,6 +102,25 @@ def test_a_folder_with_a_label_file_is_read_and_scored(tmp_path):
     assert unscored == ["other.png, page 0: no labels and no text of its own"]
 
 
+@pytest.mark.parametrize("condition", ["upside-down", "blueprint", "faint", "large", "scan"])
+def test_labels_are_where_the_page_has_them_under_a_condition(tmp_path, condition):
+    page = cv2.copyMakeBorder(
+        text_picture("SECTION 120.5", size=36), 200, 100, 150, 250, cv2.BORDER_CONSTANT, value=(255,) * 3
+    )
+    cv2.imwrite(str(tmp_path / "part.png"), page)
+    height, width = page.shape[:2]
+    label = line("SECTION 120.5", (width - 100) / 2, (height + 100) / 2, width - 400, height - 300)
+    write_label_file(tmp_path / "Label.txt", [("part.png", [label])])
+    reader = open_reader(None, Settings(home=tmp_path / "home", threads=1))
+    tally, _ = read_folder(tmp_path, reader, condition=condition)
+    assert (tally.labels, tally.right, tally.found) == (1, 1, 1)
+
+
+def test_a_condition_that_is_none_is_refused_with_the_next_one(tmp_path):
+    with pytest.raises(InputRefused, match="blueprint"):
+        read_folder(tmp_path, open_reader(None, Settings(home=tmp_path / "home", threads=1)), condition="bluprint")
+
+
 def test_a_folder_without_labels_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(InputRefused, match=r"Label\.txt"):
         read_folder(tmp_path, open_reader(None, Settings(home=tmp_path / "home", threads=1)))

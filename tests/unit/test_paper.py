@@ -5,7 +5,7 @@ import pytest
 
 from drawops.drawings.cleaning import clean_page
 from drawops.drawings.model import Page
-from drawops.drawings.paper import on_white
+from drawops.drawings.paper import legible, on_white
 
 
 def page(ground: tuple[int, int, int], *lines: tuple[int, int, int]) -> np.ndarray:
@@ -39,6 +39,19 @@ def test_a_page_on_bright_ground_stays_as_it_is(ground):
     assert on_white(image) is image
 
 
+def test_faint_lines_are_made_dark_and_a_page_with_strong_ones_stays_as_it_is():
+    pencil = page((250, 250, 245), (150, 150, 150), (170, 170, 170))
+    assert legible(pencil)[42, 300].max() < 10
+    assert legible(pencil)[20, 300].min() == 255
+    drawn = page((255, 255, 255), (0, 0, 0), (170, 170, 170))
+    assert legible(drawn) is drawn
+
+
+def test_a_blank_page_stays_as_it_is():
+    blank = page((240, 240, 240))
+    assert legible(blank) is blank
+
+
 def test_a_black_page_without_lines_becomes_a_white_one():
     assert on_white(page((0, 0, 0))).min() == 255
 
@@ -46,4 +59,4 @@ def test_a_black_page_without_lines_becomes_a_white_one():
 def test_a_dataset_takes_a_page_on_dark_ground_on_white_and_says_so():
     cleaned, changes = clean_page(Page(0, page((0, 0, 0), (255, 255, 255)), 200.0), file="图纸.png")
     assert cleaned is not None and cleaned.image[20, 300].tolist() == [255] * 3
-    assert [(c.action, c.reason) for c in changes] == [("put on white", "its ground is dark")]
+    assert [(c.action, c.reason) for c in changes] == [("put on white", "its ground is dark, or its lines are faint")]

@@ -40,6 +40,14 @@ def sheets(
         bool,
         typer.Option("--vector-text/--no-vector-text", help="Give the reader the text that a labelled file knows."),
     ] = False,
+    condition: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            help="How the pages come in: scan, askew, on-its-side, upside-down, small, large, blurred, faint, grey-paper, "
+            "negative, blueprint, coloured; default: as they are.",
+        ),
+    ] = "",
     show: Annotated[int, typer.Option(min=0, help="How many misses, and lines beside all labels, are listed.")] = 40,
     as_json: AsJson = False,
 ) -> None:
@@ -49,7 +57,11 @@ def sheets(
 
     label, reader = open_model(model, writing_settings())
     tally, unscored = read_folder(
-        folder, reader, use_vector_text=vector_text, progress=lambda done, of, name: say(f"{done + 1}/{of} {name}")
+        folder,
+        reader,
+        use_vector_text=vector_text,
+        condition=condition,
+        progress=lambda done, of, name: say(f"{done + 1}/{of} {name}"),
     )
     for reason in unscored:
         say(f"not scored: {reason}")

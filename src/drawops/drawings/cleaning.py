@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.drawings.model import Image, Page, TextLine, quad_angle
-from drawops.drawings.paper import on_white
+from drawops.drawings.paper import legible
 
 MIN_SIDE = 320  # pixels of the shorter side
 MIN_LETTER = 6.0  # pixels: median height of the known lines; below it nobody can read them
@@ -56,9 +56,9 @@ def clean(page: Page, *, file: str = "") -> CleanedPage:
     """As `clean_page`, with the affine from the page as opened to the cleaned one."""
     unmoved = np.array([[1.0, 0, 0], [0, 1.0, 0]])
     changes: list[Change] = []
-    if (white := on_white(page.image)) is not page.image:
-        page = replace(page, image=white)
-        changes.append(Change(file, page.index, "put on white", "its ground is dark"))
+    if (clear := legible(page.image)) is not page.image:
+        page = replace(page, image=clear)
+        changes.append(Change(file, page.index, "put on white", "its ground is dark, or its lines are faint"))
     if reason := _useless(page):
         action, why = reason
         return CleanedPage(None, (Change(file, page.index, action, why),), unmoved)

@@ -6,23 +6,22 @@ nobody had to write.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import cv2
 import numpy as np
 
 from drawops.datasets.text import normalise
 from drawops.dimensions import parse_dimension
 from drawops.drawings import find_files, open_drawing
-from drawops.drawings.model import Image, Page, TextLine
+from drawops.drawings.model import Image, TextLine
 from drawops.drawings.symbols import PARTIAL
 from drawops.drawings.synth.lines import drawing_lines, general_lines
 from drawops.drawings.synth.surroundings import placed_lines
 from drawops.drawings.synth.texts import rare_text
-from drawops.drawings.synth.writers.scan import scan
 from drawops.errors import DrawopsError
+from drawops.evaluation.conditions import resized, scanned
 from drawops.evaluation.text import cer, exact_match, symbol_recall
 from drawops.ocr.boxes import Box, box_of_quad, overlap
 from drawops.ocr.detector import Detector
@@ -106,21 +105,11 @@ def drawn_lines(folder: Path, detector: Detector, *, scans: int = 2, seed: int =
                 for page in drawing.pages():
                     for number in range(scans + 1):
                         rng = Random(f"{seed}/{path.name}/{page.index}/{number}")
-                        image, truth = _scanned(page, rng) if number else (page.image, page.lines)
-                        for crop, text in _found(image, truth, detector):
+                        seen = scanned(resized(page, rng.choice(SCALES)), rng) if number else page
+                        for crop, text in _found(seen.image, seen.lines, detector):
                             yield DrawnLine(crop, text, path.name, page.index, number)
         except DrawopsError:
             continue  # a file that can't be opened has no lines
-
-
-def _scanned(page: Page, rng: Random) -> tuple[Image, list[TextLine]]:
-    scale = rng.choice(SCALES)
-    size = (max(1, round(page.width * scale)), max(1, round(page.height * scale)))
-    grey = cv2.cvtColor(cv2.resize(page.image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-    grey, matrix = scan(np.asarray(grey, np.uint8), rng)
-    moved = [(np.asarray(line.quad) * scale) @ matrix[:, :2].T + matrix[:, 2] for line in page.lines]
-    lines = [replace(line, quad=tuple(map(tuple, quad))) for line, quad in zip(page.lines, moved, strict=True)]  # type: ignore[arg-type]
-    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8), lines
 
 
 def _found(image: Image, truth: Sequence[TextLine], detector: Detector) -> Iterator[tuple[Image, str]]:

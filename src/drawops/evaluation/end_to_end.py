@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import Any, Literal
 
 import numpy as np
@@ -14,8 +15,10 @@ from drawops.datasets.text import normalise
 from drawops.dimensions import parse_dimension
 from drawops.drawings import find_files, open_drawing
 from drawops.drawings.model import Page, TextLine
+from drawops.drawings.paper import legible
 from drawops.drawings.symbols import PARTIAL
 from drawops.errors import InputRefused
+from drawops.evaluation.conditions import check_condition, under
 from drawops.evaluation.text import edit_counts
 from drawops.ocr.boxes import Box, box_of_quad, overlap, touching, wrap
 from drawops.ocr.files import read_upright
@@ -240,6 +243,7 @@ def read_folder(
     reader: Reader,
     *,
     use_vector_text: bool = False,
+    condition: str = "",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[Tally, list[str]]:
     """Read every labelled drawing of a folder and score it.
@@ -247,11 +251,14 @@ def read_folder(
     Labels are those of `Label.txt` beside the drawings, else the text that a PDF or DXF itself knows, which is then
     not given to the reader.
 
+    Args:
+        condition: how the pages come in, see `drawops.evaluation.conditions`; default: as they are.
     Returns:
         The tally, and why files were not scored.
     Raises:
-        InputRefused: a label file can't be read, or nothing in the folder is labelled.
+        InputRefused: a label file can't be read, nothing in the folder is labelled, or no such condition.
     """
+    check_condition(condition)
     tally = Tally()
     unscored: list[str] = []
     beside: dict[Path, Labels] = {}
@@ -269,14 +276,9 @@ def read_folder(
                     if not truth:
                         unscored.append(f"{path.name}, page {page.index}: no labels and no text of its own")
                         continue
-                    _score(
-                        tally,
-                        f"{path.name}#page={page.index}",
-                        page,
-                        truth,
-                        reader,
-                        given is not None and use_vector_text,
-                    )
+                    name, known = f"{path.name}#page={page.index}", given is not None and use_vector_text
+                    labelled = under(condition, replace(page, lines=tuple(truth)), Random(name))
+                    _score(tally, name, labelled, page.lines if known and not condition else (), reader)
         except InputRefused as exc:
             unscored.append(str(exc))
     if not tally.labels:
@@ -287,19 +289,19 @@ def read_folder(
     return tally, unscored
 
 
-def _score(
-    tally: Tally, name: str, page: Page, truth: Sequence[TextLine], reader: Reader, use_vector_text: bool
-) -> None:
-    read = read_upright(page, reader, use_vector_text=use_vector_text).lines
+def _score(tally: Tally, name: str, page: Page, own: Sequence[TextLine], reader: Reader) -> None:
+    """`page` with its labels as its lines; `own` are those that the reader is given."""
+    read = read_upright(replace(page, lines=tuple(own)), reader, use_vector_text=bool(own)).lines
+    image = legible(page.image)
 
     def in_true_boxes(lines: Sequence[TextLine]) -> list[str]:
-        return [r.text for r in reader.recogniser.read([fit(page.image, box_of_quad(t.quad)).crop for t in lines])]
+        return [r.text for r in reader.recogniser.read([fit(image, box_of_quad(t.quad)).crop for t in lines])]
 
     score_page(
         tally,
         name,
-        [line for line in truth if line.kind != PARTIAL and plain(line.text)],
+        [line for line in page.lines if line.kind != PARTIAL and plain(line.text)],
         read,
-        ignored=[line for line in truth if line.kind == PARTIAL],
+        ignored=[line for line in page.lines if line.kind == PARTIAL],
         read_there=in_true_boxes,
     )

@@ -13,7 +13,7 @@ from drawops.drawings import open_drawing
 from drawops.drawings.cleaning import move_lines, turn_page
 from drawops.drawings.model import Page, TextLine
 from drawops.drawings.orientation import turns_to_upright
-from drawops.drawings.paper import on_white
+from drawops.drawings.paper import legible
 from drawops.errors import InputRefused
 from drawops.ocr.reader import Reader
 from drawops.ocr.recogniser import SURE
@@ -37,7 +37,7 @@ class PageReading:
 def read_upright(page: Page, reader: Reader, *, use_vector_text: bool = True) -> PageReading:
     """Read a page the way up that its text asks for: scans lie on their side or on their head. One on dark ground is read
     as if it stood on white."""
-    page = replace(page, image=on_white(page.image))
+    page = replace(page, image=legible(page.image))
     lines = reader.read_page(page, use_vector_text=use_vector_text)
     if turns := _turns_needed(lines, page):
         page, matrix = turn_page(page, turns)
