@@ -188,3 +188,13 @@ def test_texts_of_real_drawings_are_harvested(shared: Path) -> None:
         found += sum(text in have for text in texts)
     assert wanted > 50
     assert found >= 0.97 * wanted
+
+
+@pytest.mark.parametrize("stack", ["+0.2^ -0.1", "+0.2^-0.1"], ids=["as AutoCAD writes it", "without the blank"])
+def test_stacked_text_is_drawn_in_two_rows_however_it_is_written(tmp_path: Path, stack: str) -> None:
+    document = ezdxf.new()
+    document.modelspace().add_lwpolyline([(0, 0), (120, 0), (120, 60), (0, 60)], close=True)
+    document.modelspace().add_mtext(f"30{{\\H0.7x;\\S{stack};}}", dxfattribs={"char_height": 5, "insert": (20, 40)})
+    document.saveas(tmp_path / "stack.dxf")
+    with open_drawing(tmp_path / "stack.dxf") as drawing:
+        assert sorted(line.text for line in drawing.page(0).lines) == ["+0.2", "-0.1", "30"]

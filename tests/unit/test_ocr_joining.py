@@ -45,6 +45,13 @@ def test_stacked_deviations_join_their_size(angle, size, upper, lower, wanted):
         assert joined.angle == angle
 
 
+def test_a_zero_in_the_middle_below_its_deviation_belongs_to_the_size():
+    assert texts(line("⌀45H7", 500, 500), line("+0.025", 590, 489, 18), line("0", 617, 511, 18)) == ["⌀45H7 +0.025/0"]
+    assert texts(line("50", 500, 500), line("0", 565, 489, 18), line("-0.016", 540, 511, 18)) == ["50 0/-0.016"]
+    far = [line("50", 500, 500), line("+0.016", 540, 489, 18), line("0", 567, 561, 18)]
+    assert "0" in texts(*far), "two rows further down stands another text"
+
+
 def test_the_joined_line_covers_its_parts_and_has_their_lowest_score():
     parts = [line("33", 500, 500), line("+0.2", 540, 489, 18, score=0.7), line("0", 540, 511, 18, score=0.9)]
     (joined,) = join_lines(parts)

@@ -65,6 +65,9 @@ _ANNOTATION_KINDS = frozenset(
 )
 _ANNOTATION_LAYERS = re.compile(r"dim|bema[sß]+ung|hatch|schraff|cent(er|re)|mittel|尺寸|标注|中心|剖面|填充", re.I)
 _CENTRE_LINES = re.compile(r"cent(er|re)|mitte|dash_?dot|phantom|divide|acad_iso(04|08|10)w", re.I)
+_STACK = re.compile(
+    r"(\\S[^;^]*)\^(?! )"
+)  # +0.2^-0.1 as some programs write it; in files ^ stands for a control character
 _CONFIG = Configuration(
     background_policy=BackgroundPolicy.WHITE,
     line_policy=LinePolicy.ACCURATE,
@@ -353,8 +356,9 @@ def _read(path: Path) -> Any:
     for entity in list[Any](document.entitydb.values()):  # ezdxf leaves \\U+00D8 as it is in old files
         if entity.dxftype() in ("TEXT", "ATTRIB", "ATTDEF") and has_dxf_unicode(entity.dxf.get("text", "")):
             entity.dxf.text = decode_dxf_unicode(entity.dxf.text)
-        elif entity.dxftype() == "MTEXT" and has_dxf_unicode(entity.text):
-            entity.text = decode_dxf_unicode(entity.text)
+        elif entity.dxftype() == "MTEXT":
+            text = decode_dxf_unicode(entity.text) if has_dxf_unicode(entity.text) else entity.text
+            entity.text = _STACK.sub(r"\1^ ", text)
     return document
 
 

@@ -12,7 +12,7 @@ _SAME_ANGLE = 1.5  # degrees
 _SAME_BASELINE = 0.22  # of the letter size
 _NEW_LINE_GAP = 0.75  # of the letter size: wider gaps part two texts
 _SPACE_GAP = 0.22
-_SIZE_RATIO = 1.45
+_SIZE_RATIO = 1.3
 _INK = 190  # grey level; many sheets are drawn in grey
 
 

@@ -121,6 +121,8 @@ def _join_deviations(pieces: Sequence[_Piece]) -> list[_Piece]:
     groups, used = [], set()
     for size in sizes:
         behind = [p for p in small if p is not size and id(p) not in used and _stands_behind(size, p)]
+        if len(behind) == 1:  # a lone 0 stands further behind where it is centred
+            behind += [p for p in small if p is not size and id(p) not in used and _stand_over_each_other(behind[0], p)]
         parts, text = _with_deviations(size, behind, pieces)
         if text:
             used |= {id(p) for p in parts}
@@ -138,9 +140,20 @@ def _stands_behind(size: _Piece, small: _Piece) -> bool:
     return (
         size.parallel(small)
         and size.ahead(small)
-        and -0.35 < gap < 1.0
+        and -0.35 < gap < 1.3
         and abs(lower) < 1.0
         and 0.3 < small.box.height / size.box.height < 1.1
+    )
+
+
+def _stand_over_each_other(wide: _Piece, narrow: _Piece) -> bool:
+    """Do two deviations of one height share a column, a row apart?"""
+    gap, lower = wide.place(narrow)
+    return (
+        wide.parallel(narrow)
+        and gap * wide.box.height < -0.95 * narrow.box.length
+        and 0.6 < abs(lower) < 2.2
+        and 0.67 < narrow.box.height / wide.box.height < 1.5
     )
 
 
