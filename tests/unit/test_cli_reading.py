@@ -11,6 +11,7 @@ from PIL import Image as Picture
 from typer.testing import CliRunner
 
 from drawops.cli import app
+from drawops.errors import InputRefused
 from drawops.ocr.picture import draw_readings
 from drawops.ocr.workbook import csv_text, workbook_bytes
 from drawops.registry.records import Records
@@ -251,3 +252,9 @@ def test_a_score_is_cut_to_two_digits_as_on_the_page(score: float, shown: str) -
     from drawops.cli.reading import _cut
 
     assert _cut(score) == shown
+
+
+@pytest.mark.parametrize("command", [["read"], ["index", "add"], ["bench", "read"]])
+def test_an_empty_path_is_refused_rather_than_taken_for_this_folder(drawing, command):
+    result = CliRunner().invoke(app, [*command, ""])
+    assert isinstance(result.exception, InputRefused) and "shell variable" in str(result.exception)

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,21 @@ Assignments = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="A parameter, such as layers=neck; may be given many times."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def given_path(text: str) -> Path:
+    """Of an argument. Path("") would be the current folder, which nobody meant who gave an empty shell variable.
+
+    Raises:
+        InputRefused: the text is empty.
+    """
+    from drawops.errors import InputRefused
+
+    if not text:
+        raise InputRefused(
+            '""', "an empty path. Is a shell variable not set? Name a file or a folder; . is this folder"
+        )
+    return Path(text)
 
 
 def assigned(assignments: list[str] | None) -> dict[str, str]:

@@ -9,6 +9,7 @@ from drawops.cli._output import (
     AsJson,
     Assignments,
     assigned,
+    given_path,
     print_json,
     print_table,
     rounded,
@@ -95,7 +96,8 @@ def sheets(
 @bench.command()
 def read(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE|DIR]...", help="Drawings; none: some are generated.")
+        list[Path] | None,
+        typer.Argument(parser=given_path, metavar="[FILE|DIR]...", help="Drawings; none: some are generated."),
     ] = None,
     model: Annotated[str, typer.Option(help="Of DrawOps: champion, base, a version's label, a model directory.")] = (
         "champion"
@@ -286,7 +288,8 @@ def _percent(*shares: float) -> list[str]:
 @bench.command()
 def serve(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE|DIR]...", help="Drawings; none: six are generated.")
+        list[Path] | None,
+        typer.Argument(parser=given_path, metavar="[FILE|DIR]...", help="Drawings; none: six are generated."),
     ] = None,
     clients: Annotated[int, typer.Option(min=1, help="Clients that ask at the same time.")] = 8,
     minutes: Annotated[float, typer.Option(help="How long.")] = 10.0,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from drawops.cli._output import AsJson, print_json, print_table, reading_settings, say, writing_settings
+from drawops.cli._output import AsJson, given_path, print_json, print_table, reading_settings, say, writing_settings
 
 if TYPE_CHECKING:
     from drawops.datasets import DatasetStore, DatasetVersion
@@ -52,7 +52,9 @@ def synth(
 
 
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Drawings, and folders of drawings.")],
+    paths: Annotated[
+        list[Path], typer.Argument(parser=given_path, metavar="PATH…", help="Drawings, and folders of drawings.")
+    ],
     dataset: Annotated[str, typer.Option(help="Name of the dataset; a new version is made of it.")],
     seed: Annotated[int, typer.Option(help="Of the split into train, val and test.")] = 0,
     as_json: AsJson = False,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from drawops.cli._output import AsJson, print_json, print_table, reading_settings, say, writing_settings
+from drawops.cli._output import AsJson, given_path, print_json, print_table, reading_settings, say, writing_settings
 from drawops.cli._run_view import CANCELLED
 
 index = typer.Typer(help="Find drawings by the shape of the part.", no_args_is_help=True)
@@ -25,7 +25,10 @@ def add_to(app: typer.Typer) -> None:
 def add(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Drawings, or folders of drawings. With --embedding: by default all that are in service."),
+        typer.Argument(
+            parser=given_path,
+            help="Drawings, or folders of drawings. With --embedding: by default all that are in service.",
+        ),
     ] = None,
     embedding: Embedding = "",
     as_json: AsJson = False,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from drawops.cli._output import AsJson, print_json, print_table, say, writing_settings
+from drawops.cli._output import AsJson, given_path, print_json, print_table, say, writing_settings
 from drawops.errors import DrawopsError, InputRefused, Unavailable
 
 
@@ -32,7 +32,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def read(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Drawings, or folders of drawings.")],
+    files: Annotated[
+        list[Path], typer.Argument(parser=given_path, metavar="FILE...", help="Drawings, or folders of drawings.")
+    ],
     model: Annotated[
         str, typer.Option(help="champion, base, a version's label (v1.1), or the path of a model directory.")
     ] = "champion",
