@@ -1,7 +1,10 @@
 """Files in: every format, and every kind of file that can't be used."""
 
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -217,14 +220,25 @@ def test_an_encrypted_pdf_is_refused_as_such(tmp_path: Path) -> None:
     assert "encrypted" in refusal(write_pdf(tmp_path / "a.pdf", password="secret"))
 
 
-def test_a_huge_png_is_refused_by_its_header(tmp_path: Path) -> None:
+def huge_png(path: Path, side: int) -> Path:
+    """Of so many pixels by its header only."""
+
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
-    path = tmp_path / "huge.png"
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b""))
-    assert "megapixels" in refusal(path)
+    return path
+
+
+def test_a_huge_png_is_refused_by_its_header(tmp_path: Path) -> None:
+    assert "megapixels" in refusal(huge_png(tmp_path / "huge.png", 60_000))
+
+
+def test_a_huge_png_is_refused_without_a_warning_of_pillow(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "drawops.cli", "index", "search", str(huge_png(tmp_path / "huge.png", 25_000))]
+    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "DRAWOPS_HOME": str(tmp_path)})
+    assert result.stderr.startswith("Error: huge.png: has 25000 x 25000 pixels"), result.stderr
 
 
 def test_a_huge_pdf_page_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """PNG, JPEG and TIFF drawings, read by Pillow."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from drawops.errors import InputRefused
 
 # Above this Pillow warns, above twice this it raises; either way the page is refused here.
 PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning)
 
 _SHEET_MM = (60.0, 2500.0)  # long side of a believable sheet: A7 to twice A0
 _LIGHT = 160  # grey level of lines that white paper would swallow
