@@ -14,6 +14,7 @@ from drawops.errors import InputRefused, NotFound
 from drawops.settings import Settings, prepare_home
 from drawops.similarity import Embedder, ShapeSearch, View, isolate
 from drawops.similarity.embedding import BUILT_IN
+from drawops.similarity.search import Hit, _mirrored_last
 
 WHITE = 255
 
@@ -358,10 +359,43 @@ def test_an_empty_index_is_not_put_into_service(shapes: ShapeSearch) -> None:
     assert "No drawing is indexed" in str(result.exception)
 
 
-def test_a_hit_says_whether_it_is_the_mirror_image(shapes: ShapeSearch, tmp_path: Path) -> None:
-    left, disc = paper(600, 600), paper(600, 600)
+def left_hand() -> np.ndarray:
+    image = paper(600, 600)
     shape = np.array([(0, 0), (0.2, 0), (0.2, 0.75), (0.6, 0.75), (0.6, 1), (0, 1)]) * 350 + 120
-    cv2.polylines(left, [np.round(shape).astype(np.int32)], True, (0, 0, 0), 5)
+    cv2.polylines(image, [np.round(shape).astype(np.int32)], True, (0, 0, 0), 5)
+    return image
+
+
+def test_left_and_right_hand_parts_are_no_duplicates_but_listed_apart(shapes: ShapeSearch, tmp_path: Path) -> None:
+    left, disc = left_hand(), paper(600, 600)
+    flange(disc, (300, 300), 200)
+    pictures = {
+        "a-right": left[:, ::-1],
+        "disc": disc,
+        "disc-mirrored": disc[:, ::-1],
+        "left": left,
+        "left-turned": np.rot90(left),
+    }
+    shapes.add([save(tmp_path / f"{name}.png", np.ascontiguousarray(p)) for name, p in pictures.items()])
+    same, other, apart = shapes.duplicates()
+    assert same.drawings == ["disc-mirrored.png", "disc.png"] and not same.mirrored
+    assert other.drawings == ["left-turned.png", "left.png"] and not other.mirrored
+    assert apart.drawings == ["a-right.png", "left-turned.png", "left.png"] and apart.mirrored
+    said = CliRunner().invoke(app, ["index", "duplicates"])
+    assert "2 groups with 4 drawings" in said.stderr and "1 more of left-hand and right-hand parts" in said.stderr
+
+
+def test_a_part_comes_before_a_mirrored_one_that_scores_as_good_as_the_same() -> None:
+    def order(*hits: tuple[str, float, bool | None]) -> str:
+        return "".join(h.id for h in _mirrored_last([Hit(id, score, {}, {}, m) for id, score, m in hits]))
+
+    assert order(("a", 0.999, True), ("b", 0.998, False), ("c", 0.9975, None)) == "bca"
+    assert order(("a", 0.999, True), ("b", 0.996, False)) == "ab", "that is another shape"
+    assert order(("a", 0.999, None), ("b", 0.999, False), ("c", 0.999, True)) == "abc"
+
+
+def test_a_hit_says_whether_it_is_the_mirror_image(shapes: ShapeSearch, tmp_path: Path) -> None:
+    left, disc = left_hand(), paper(600, 600)
     flange(disc, (300, 300), 200)
     shapes.add([save(tmp_path / "left.png", left), save(tmp_path / "disc.png", disc)])
 

@@ -127,7 +127,7 @@ def duplicates(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Groups of drawings that show the same part."""
+    """Groups of drawings that show the same part; behind them, marked, left-hand with right-hand parts."""
     from drawops.similarity import ShapeSearch
 
     shapes = ShapeSearch(reading_settings())
@@ -139,10 +139,16 @@ def duplicates(
         print_json([group.to_dict() for group in groups])
         return
     print_table(
-        ("group", "score", "drawings"),
-        ((number, f"{g.score:.4f}", "\n".join(g.drawings)) for number, g in enumerate(groups, start=1)),
+        ("group", "score", "mirrored", "drawings"),
+        (
+            (number, f"{g.score:.4f}", "yes" if g.mirrored else "", "\n".join(g.drawings))
+            for number, g in enumerate(groups, start=1)
+        ),
     )
-    say(f"{len(groups)} groups with {sum(len(g.drawings) for g in groups)} drawings")
+    same = [g for g in groups if not g.mirrored]
+    say(f"{len(same)} groups with {sum(len(g.drawings) for g in same)} drawings")
+    if apart := len(groups) - len(same):
+        say(f"{apart} more of left-hand and right-hand parts, which are not the same")
 
 
 @index.command()

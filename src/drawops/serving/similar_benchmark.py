@@ -24,10 +24,10 @@ from drawops.settings import Settings, load_settings, prepare_home
 from drawops.similarity.descriptors import figure
 from drawops.similarity.embedding import BUILT_IN, Embedder
 from drawops.similarity.generated import generated_views
-from drawops.similarity.handedness import signature
+from drawops.similarity.handedness import LAYOUT, signature
 from drawops.similarity.index import Document, open_index
 from drawops.similarity.index_benchmark import vectors_of
-from drawops.similarity.search import LAYOUT, thumbnail
+from drawops.similarity.search import thumbnail
 from drawops.similarity.views import View
 
 _VIEWS = 2  # of an indexed drawing

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drawops.similarity.filters import Where
+from drawops.similarity.handedness import are_mirrored
 from drawops.similarity.index import VectorIndex, check_query
 
 SAME_PART = 0.97
@@ -13,13 +14,15 @@ _NEAREST = 100  # of one drawing; a larger group holds together through its memb
 
 @dataclass(frozen=True)
 class Group:
-    """Drawings of the same part; `score` is the lowest by which one of them was joined to another."""
+    """Drawings of the same part, or, `mirrored`, of a part and its mirror image; `score` is the lowest by which one of
+    them was joined to another."""
 
     drawings: list[str]
     score: float
+    mirrored: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        return {"drawings": self.drawings, "score": round(self.score, 4)}
+        return {"drawings": self.drawings, "score": round(self.score, 4), "mirrored": self.mirrored}
 
 
 def find_duplicates(
@@ -29,7 +32,7 @@ def find_duplicates(
     where: Where | None = None,
     on_drawing: Callable[[int, int], None] | None = None,
 ) -> list[Group]:
-    """Groups of two and more, the largest first.
+    """Groups of two and more, the largest first; behind them those of left-hand and right-hand parts.
 
     Two drawings belong together when each finds the other with at least `min_score`: a disc alone on its sheet is
     like one view of many drawings, but not their other views like the disc.
@@ -47,11 +50,20 @@ def find_duplicates(
             found[id] = {m.id: m.score for m in matches if m.id != id}
         if on_drawing:
             on_drawing(number, len(ids))
-    return _groups(found)
+    same: dict[tuple[str, str], float] = {}
+    mirrored: dict[tuple[str, str], float] = {}
+    for id, others in found.items():
+        mutual = {o: min(score, found[o][id]) for o, score in others.items() if id < o and id in found.get(o, {})}
+        for first in index.get_many([id] if mutual else []):
+            for second in index.get_many(mutual):
+                apart = are_mirrored(first, second, 2 * min(min_score, SAME_PART) - 1)
+                (mirrored if apart else same)[id, second.id] = mutual[second.id]
+    return [*_groups(same), *_groups(mirrored, mirrored=True)]
 
 
-def _groups(found: dict[str, dict[str, float]]) -> list[Group]:
-    head = {id: id for id in found}
+def _groups(pairs: dict[tuple[str, str], float], *, mirrored: bool = False) -> list[Group]:
+    ids = sorted({id for pair in pairs for id in pair})
+    head = {id: id for id in ids}
     lowest: dict[str, float] = {}
 
     def head_of(id: str) -> str:
@@ -60,15 +72,12 @@ def _groups(found: dict[str, dict[str, float]]) -> list[Group]:
             id = head[id]
         return id
 
-    for id, others in found.items():
-        for other, score in others.items():
-            if id < other and id in found.get(other, {}):
-                first, second = sorted((head_of(id), head_of(other)))
-                head[second] = first
-                both = min(score, found[other][id])
-                lowest[first] = min(both, lowest.get(first, 1), lowest.get(second, 1))
+    for pair, score in pairs.items():
+        first, second = sorted(map(head_of, pair))
+        head[second] = first
+        lowest[first] = min(score, lowest.get(first, 1), lowest.get(second, 1))
     members: dict[str, list[str]] = {}
-    for id in sorted(found):
+    for id in ids:
         members.setdefault(head_of(id), []).append(id)
-    groups = [Group(drawings, lowest[first]) for first, drawings in members.items() if len(drawings) > 1]
+    groups = [Group(drawings, lowest[first], mirrored) for first, drawings in members.items()]
     return sorted(groups, key=lambda g: (-len(g.drawings), g.drawings))

@@ -6,16 +6,21 @@ the best circular correlation of two views, once as they are and once with one r
 """
 
 import base64
+from collections.abc import Mapping
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from drawops.similarity.descriptors import Figure
+from drawops.similarity.index import Document
 
+LAYOUT = "layout"  # of a view in the index: its signature
 RINGS, ANGLES = 8, 64
 _TELLING = 0.03  # smaller differences of the two correlations are chance or a symmetric part
 _LEVELS = 15  # four bits a cell
+_AS_ALIKE = 0.01  # cosine: views that differ less in it from the best are as alike
 
 
 def signature(figure: Figure) -> str:
@@ -38,6 +43,21 @@ def is_mirrored(first: str, second: str) -> bool | None:
     # Interpolated, because the mirror image of a cell lies between two cells.
     same, mirrored = (float(8 * np.fft.irfft((a * c).sum(axis=0), 8 * ANGLES).max()) for c in (b.conj(), b))
     return None if abs(same - mirrored) < _TELLING else mirrored > same
+
+
+def are_mirrored(first: Document, second: Document, alike: float) -> bool:
+    """Whether a view of the first drawing finds in the second its mirror image, and not itself as well. Only views
+    whose cosine is at least `alike` are compared."""
+    for view, cosines in zip(first.views, first.vectors @ second.vectors.T, strict=True):
+        near = np.flatnonzero(cosines >= max(cosines.max() - _AS_ALIKE, alike))
+        told = [is_mirrored(view[LAYOUT], second.views[i][LAYOUT]) for i in near if _have_layout(view, second.views[i])]
+        if told and all(told):
+            return True
+    return False
+
+
+def _have_layout(*views: Mapping[str, Any]) -> bool:
+    return all(LAYOUT in view for view in views)
 
 
 def _spectrum(text: str) -> NDArray[np.complex128]:

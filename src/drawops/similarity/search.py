@@ -23,7 +23,7 @@ from drawops.similarity.descriptors import figure
 from drawops.similarity.duplicates import SAME_PART, Group, find_duplicates
 from drawops.similarity.embedding import BUILT_IN, Embedder
 from drawops.similarity.filters import Range, Where, check_where
-from drawops.similarity.handedness import is_mirrored, signature
+from drawops.similarity.handedness import LAYOUT, is_mirrored, signature
 from drawops.similarity.index import (
     Document,
     Match,
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LAYOUT = "layout"  # of a view: by it a mirrored part is told from the original
 _THUMBNAIL_SIDE = 160
+_AS_GOOD = 0.002  # of mirrored and other hits that score so nearly the same, the mirrored come last
 _LOOK_AGAIN_S = 5.0  # after so long a running server sees that another embedding version is in service
 
 
@@ -208,7 +208,8 @@ class ShapeSearch:
         box: Box | None = None,
         rerank: bool = False,
     ) -> list[Hit]:
-        """The `k` drawings most similar in shape to a drawing file, a page or a crop, best first.
+        """The `k` drawings most similar in shape to a drawing file, a page or a crop, best first; a mirrored part
+        comes behind others that score within 0.002 of it.
 
         Args:
             page: of a file, only this page (from 0). box: only what lies in this part of the page, in its pixels.
@@ -243,7 +244,7 @@ class ShapeSearch:
             shown |= {"number": match.view_number, "query_box": list(query.box)}
             mirrored = is_mirrored(layouts[match.query_number], match.view[LAYOUT]) if LAYOUT in match.view else None
             hits.append(Hit(match.id, match.score, shown, match.metadata, mirrored, match.thumbnail))
-        return hits
+        return _mirrored_last(hits)
 
     def _reranked(self, vectors: Vectors, matches: list[Match], index: VectorIndex) -> list[Match]:
         """The first of them in new order, the others behind."""
@@ -366,6 +367,18 @@ def _refuse_unknown_values(index: VectorIndex, where: Where | None) -> None:
             asked = " or ".join(f"'{value}'" for value in values)
             hint = did_you_mean(str(values[-1]), map(str, index.facets().get(name, {})))
             raise InputRefused(f"filter '{name}'", f"no drawing has {asked}. {hint}")
+
+
+def _mirrored_last(hits: list[Hit]) -> list[Hit]:
+    """Each hit that is not mirrored before the mirrored ones that stand before it and score as good as the same."""
+    ordered: list[Hit] = []
+    for hit in hits:
+        place = len(ordered)
+        if not hit.mirrored:
+            while place and (other := ordered[place - 1]).mirrored and abs(other.score - hit.score) <= _AS_GOOD:
+                place -= 1
+        ordered.insert(place, hit)
+    return ordered
 
 
 def _isolated(page: Page | Image, box: Box | None) -> list[View]:
