@@ -248,6 +248,50 @@ def test_a_weight_in_a_table_of_properties_is_not_the_title_blocks():
     assert "weight" not in sheet.fields()
 
 
+def test_the_scale_of_a_detail_is_not_the_title_blocks():
+    sheet = Sheet()
+    for i, (label, value) in enumerate(
+        (("TITLE", "Plate"), ("DWG NO.", "B-77"), ("MATERIAL", "S235"), ("SCALE", "1:1"))
+    ):
+        sheet.cell(1000, 820 + 60 * i, 400, 60)
+        sheet.write(label, 1005, 823 + 60 * i, 12)
+        sheet.write(value, 1100, 848 + 60 * i, 22)
+    sheet.write("SCALE 5:1", 300, 400)
+    assert sheet.fields() == {"name": "Plate", "number": "B-77", "material": "S235", "scale": "1:1"}
+
+
+def test_who_drew_it_is_not_the_name_of_the_part():
+    sheet = Sheet()
+    for x, width, head, below in (
+        (900, 100, "", "DRAWN"),
+        (1000, 200, "NAME", "S. Smith"),
+        (1200, 200, "DATE", "2024-03-05"),
+    ):
+        sheet.cell(x, 800, width, 40)
+        sheet.cell(x, 840, width, 40)
+        if head:
+            sheet.write(head, x + 5, 810, 14)
+        sheet.write(below, x + 5, 850, 14)
+    sheet.cell(900, 880, 500, 60)
+    sheet.write("DWG NO.", 905, 883, 12)
+    sheet.write("B-77", 1000, 908, 22)
+    assert sheet.fields() == {"number": "B-77", "date": "2024-03-05"}
+
+
+def test_zones_of_the_border_are_no_values():
+    sheet = Sheet()
+    sheet.cell(1000, 900, 550, 60)
+    sheet.write("TITLE", 1005, 903, 12)
+    sheet.write("Plate", 1100, 928, 22)
+    sheet.cell(1000, 960, 550, 60)
+    sheet.write("DWG NO.", 1005, 963, 12)
+    sheet.write("B-77", 1100, 988, 22)
+    sheet.write("WEIGHT", 1000, 1030, 14)
+    for n in range(1, 7):
+        sheet.write(str(n), 205 * n - 20, 1062, 14)
+    assert sheet.fields() == {"name": "Plate", "number": "B-77"}
+
+
 def test_a_line_read_across_a_rule_is_two_values():
     sheet = three_fields()
     for x, label in ((1300, "weight"), (1410, "scale")):

@@ -46,10 +46,9 @@ class _Search:
         self.found: dict[str, _Found] = {}
 
     def result(self) -> TitleBlock | None:
-        for field in FIELDS:
-            if found := self._labelled(field):
-                self.found[field] = found
-        self._drop_strays()
+        said = {field: found for field in FIELDS if (found := self._labelled(field))}
+        self.found = {field: found[0] for field, found in said.items()}
+        self._drop_strays(said)
         for field in FIELDS:
             if field not in self.found and (filler := self._filler(field)):
                 self.found[field] = filler
@@ -63,7 +62,8 @@ class _Search:
 
     # ---- fields with a label -----------------------------------------------------------------------------------
 
-    def _labelled(self, field: str) -> _Found | None:
+    def _labelled(self, field: str) -> list[_Found]:
+        """What labels of the field say, the likeliest first."""
         candidates: list[tuple[tuple[float, ...], _Found]] = []
         for entry in self.entries:
             label = entry.label
@@ -74,7 +74,7 @@ class _Search:
                         break
             elif not label and (inline := label_with_value(entry.text)) and inline[0] == field:
                 candidates.append(((inline[1], 0, -entry.bottom), _Found(inline[2], (entry,))))
-        return min(candidates, key=lambda c: c[0])[1] if candidates else None
+        return [found for _, found in sorted(candidates, key=lambda c: c[0])]
 
     def _in_cell(self, label: Entry, field: str) -> _Found | None:
         if label.cell is None:
@@ -141,6 +141,8 @@ class _Search:
     def _value(self, field: str, entries: Sequence[Entry]) -> _Found | None:
         """What of the entries is the field's value; several lines of free text make one."""
         fitting = [e for e in entries if not e.label and looks_like(field, e.text) and not label_with_value(e.text)]
+        if field == "name":
+            fitting = [e for e in fitting if not self._signs(e)]
         if not fitting:
             return None
         if field not in ("name", "material", "number"):
@@ -151,6 +153,13 @@ class _Search:
         )
         return _Found(" ".join(e.text for e in large), tuple(large))
 
+    def _signs(self, entry: Entry) -> bool:
+        """Is it the name of who drew or checked, in the cell behind DRAWN under a column NAME?"""
+        authors = (e for e in self.entries if e.label and e.label[0] == "author" and e.cell)
+        return entry.cell is not None and any(
+            entry.cell in self.cells.beside(e.cell, 1, 0)[:1] for e in authors if e.cell
+        )
+
     def _filler(self, field: str) -> _Found | None:
         """A dash or dots in the label's cell."""
         for label in (e for e in self.entries if e.label and e.label[0] == field and self._near_block(e)):
@@ -160,10 +169,13 @@ class _Search:
                     return _Found(filler, (label,))
         return None
 
-    def _drop_strays(self) -> None:
-        """A weight in a table of properties is not the title block's."""
+    def _drop_strays(self, said: dict[str, list[_Found]]) -> None:
+        """A weight in a table of properties is not the title block's, nor is the scale of a detail."""
         for field in [f for f in self.found if f != "revision"]:
-            if not self._near_block(self.found[field].entries[0], but=field):
+            near = [found for found in said[field] if self._near_block(found.entries[0], but=field)]
+            if near:
+                self.found[field] = near[0]
+            else:
                 del self.found[field]
 
     def _near_block(self, entry: Entry, *, but: str = "") -> bool:

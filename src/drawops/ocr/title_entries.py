@@ -9,6 +9,7 @@ import numpy as np
 from drawops.drawings.model import Image, Quad, TextLine
 from drawops.ocr.cells import Cell, Cells, usual_height
 from drawops.ocr.title_words import label_of
+from drawops.ocr.zones import zone_marks
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ class Entry:
 
 
 def entries_of(lines: Sequence[TextLine], image: Image) -> tuple[list[Entry], Cells]:
-    """The upright lines of a page (H, W, 3) from the top, and its cells."""
-    upright = [(i, line) for i, line in enumerate(lines) if abs(line.angle) < 10]
+    """The upright lines of a page (H, W, 3) from the top, but for the names of its zones, and its cells."""
+    zones = zone_marks(lines, image.shape[1], image.shape[0])
+    upright = [(i, line) for i, line in enumerate(lines) if abs(line.angle) < 10 and i not in zones]
     cells = Cells(image, usual_height([line.quad for _, line in upright]))
     found = []
     for i, line in upright:
