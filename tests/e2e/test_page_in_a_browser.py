@@ -103,6 +103,16 @@ def test_the_page_speaks_chinese_and_english(browser, url: str) -> None:
     browser.find_element(By.ID, "language").click()
 
 
+def test_the_address_may_name_the_language(browser, url: str) -> None:
+    from selenium.webdriver.common.by import By
+
+    browser.get(f"{url}/?lang=zh")
+    assert browser.find_element(By.ID, "drop-title").text == "把图纸拖到这里"
+    browser.find_element(By.ID, "language").click()
+    browser.refresh()
+    assert browser.find_element(By.ID, "drop-title").text == "Drop a drawing here"
+
+
 def test_a_file_that_is_no_drawing_is_refused_in_words(browser, url: str, tmp_path: Path) -> None:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
