@@ -11,6 +11,7 @@ from drawops import steps
 from drawops.datasets.ingest import ingest
 from drawops.errors import StepFailed
 from drawops.registry import ModelRegistry
+from drawops.settings import load_settings, prepare_home
 from tests.sheets import draw_sheet
 
 SMALL = {"generated": 40, "general_lines": 30, "generated_test_lines": 10, "threads": 2, "epochs": 2}
@@ -38,12 +39,12 @@ def webhook():
 
 
 @pytest.fixture(scope="module")
-def home(small_home, tmp_path_factory):
-    """The home with a dataset `夜班` that no other test trains on."""
+def home(tmp_path_factory):
+    """A home with the dataset `夜班` of eight drawings."""
     folder = tmp_path_factory.mktemp("retrain")
-    files = [draw_sheet(folder / f"夜班 {i}.pdf", seed=60 + i) for i in range(8)]
-    ingest(files, "夜班", settings=small_home)
-    return small_home
+    settings = prepare_home(load_settings(folder / "夜班 home"))
+    ingest([draw_sheet(folder / f"夜班 {i}.pdf", seed=60 + i) for i in range(8)], "夜班", settings=settings)
+    return settings
 
 
 def occasion(settings, **changed):

@@ -11,14 +11,28 @@ from typer.testing import CliRunner
 
 import drawops
 from drawops.cli import app
+from drawops.datasets.ingest import ingest
 from drawops.errors import Conflict, NotFound, StepFailed
 from drawops.registry import ModelRegistry
 from drawops.runners.local import LocalRunner
+from drawops.settings import Settings, load_settings, prepare_home
+from tests.sheets import draw_sheet
 
 pytestmark = pytest.mark.slow
 
 SMALL = {"generated": 40, "general_lines": 30, "generated_test_lines": 10, "threads": 2}
 STEPS = ["preprocess", "train-incremental", "evaluate", "register"]
+
+
+@pytest.fixture(scope="module")
+def small_home(tmp_path_factory) -> Settings:
+    """A home, in a folder with a Chinese name, with the dataset `零件` of eight drawings."""
+    folder = tmp_path_factory.mktemp("pipelines")
+    settings = prepare_home(load_settings(folder / "图纸 home"))
+    files = [draw_sheet(folder / f"零件 {i}.pdf", seed=i) for i in range(8)]
+    result = ingest(files, "零件", settings=settings)
+    assert result.version is not None and not result.refused
+    return settings
 
 
 @pytest.fixture(scope="module")
