@@ -5,7 +5,12 @@ import os
 import sqlite3
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _WAIT_S = 60
 
@@ -25,6 +30,19 @@ def write_whole(path: Path, text: str) -> None:
         out.flush()
         os.fsync(out.fileno())
     os.replace(name, path)
+
+
+def save_whole(path: Path, arrays: "Mapping[str, NDArray[Any]]") -> None:
+    """Replace an .npz file at once: a kill leaves the old arrays or the new ones."""
+    import numpy as np
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
 
 
 def write_ahead(db: sqlite3.Connection) -> None:

@@ -1,6 +1,5 @@
 """What a long training of an embedding has computed so far, kept on disk so that a kill costs little."""
 
-import os
 import shutil
 import time
 from collections import deque
@@ -10,6 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from drawops.files import save_whole
 
 _TELL_S = 10.0
 
@@ -29,15 +30,8 @@ class Kept:
             return dict(stored)
 
     def save(self, name: str, arrays: Arrays) -> None:
-        if self._folder is None:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        partial = self._folder / f"{name}.{os.getpid()}.partial"
-        with partial.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(self._folder / f"{name}.npz")
+        if self._folder is not None:
+            save_whole(self._folder / f"{name}.npz", arrays)
 
     def clear(self) -> None:
         if self._folder is not None:

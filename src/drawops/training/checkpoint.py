@@ -5,7 +5,6 @@ are all there is to keep of the random state; beside them parameters and the opt
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import numpy as np
 import paddle
 from numpy.typing import NDArray
+
+from drawops.files import save_whole
 
 FILE = "state.npz"
 
@@ -35,13 +36,7 @@ def save_checkpoint(
         if isinstance(value, paddle.Tensor):
             arrays["optimiser." + _portable(key, parameters)] = value.numpy()
     arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / (FILE + ".partial")
-    with partial.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(folder / FILE)
+    save_whole(folder / FILE, arrays)
 
 
 def load_checkpoint(
