@@ -16,24 +16,28 @@ _FAINT = 150  # levels between ground and strong lines, below which a page is fa
 def legible(image: Image) -> Image:
     """A page (H, W, 3) uint8 RGB as it is read best: one on dark ground or with nothing but faint lines as dark lines on white,
     any other as it is (the same array)."""
-    white = on_white(image)
-    if white is not image:
-        return white
+    ground = _ground(image)
+    if _is_dark(ground):
+        return _drawn_on_white(image, ground)
     grey = cv2.cvtColor(image[::3, ::3], cv2.COLOR_RGB2GRAY)
     contrast = _strong(cv2.absdiff(grey, np.full_like(grey, np.median(grey))))
-    return _drawn_on_white(image, _ground(image)) if contrast < _FAINT else image
+    return _drawn_on_white(image, ground) if contrast < _FAINT else image
 
 
 def on_white(image: Image) -> Image:
     """A page on dark ground as dark lines on white, any other as it is (the same array)."""
     ground = _ground(image)
-    return image if ground @ (0.299, 0.587, 0.114) > _DARK else _drawn_on_white(image, ground)
+    return _drawn_on_white(image, ground) if _is_dark(ground) else image
 
 
 def _ground(image: Image) -> NDArray[np.float64]:
     """(3,) the colour that most of a page has."""
     step = 1 + min(image.shape[:2]) // _SAMPLES
     return np.median(image[::step, ::step].reshape(-1, 3), axis=0)
+
+
+def _is_dark(ground: NDArray[np.float64]) -> bool:
+    return bool(ground @ (0.299, 0.587, 0.114) <= _DARK)
 
 
 def _drawn_on_white(image: Image, ground: NDArray[np.float64]) -> Image:

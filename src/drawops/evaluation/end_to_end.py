@@ -292,9 +292,9 @@ def read_folder(
 def _score(tally: Tally, name: str, page: Page, own: Sequence[TextLine], reader: Reader) -> None:
     """`page` with its labels as its lines; `own` are those that the reader is given."""
     read = read_upright(replace(page, lines=tuple(own)), reader, use_vector_text=bool(own)).lines
-    image = legible(page.image)
 
     def in_true_boxes(lines: Sequence[TextLine]) -> list[str]:
+        image = legible(page.image)
         return [r.text for r in reader.recogniser.read([fit(image, box_of_quad(t.quad)).crop for t in lines])]
 
     score_page(

@@ -1,7 +1,7 @@
 """GD&T frames: a row of cells with a characteristic, a zone and datums is one line, and is read as one."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -15,7 +15,7 @@ from drawops.ocr.boxes import Box, overlap
 from drawops.ocr.fitting import MARGIN, Fitted, usual_height
 from drawops.ocr.ink import ink_mask, ink_parts, paper_colour
 from drawops.ocr.joining import CHARACTERISTICS, is_frame
-from drawops.ocr.recogniser import Reading
+from drawops.ocr.recogniser import Read, Reading
 
 _TOLERANCE = re.compile(rf"\d?[.,]\d|[{CHARACTERISTICS}]")
 _LONGEST_TEXT = 20
@@ -32,7 +32,7 @@ def read_frames(
     image: Image,
     found: Sequence[Fitted],
     readings: Sequence[Reading],
-    read: Callable[[list[Image]], list[Reading]],
+    read: Read,
 ) -> tuple[list[Fitted], list[Reading]]:
     """`found` with the lines that stand in one GD&T frame replaced by one, where it reads as a frame.
 

@@ -1,7 +1,7 @@
 """The text-line recogniser: crops in, text and scores out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,10 @@ class Reading:
 
     text: str
     score: float
+
+
+Read = Callable[[list[Image]], list[Reading]]
+"""One Reading a crop, in order."""
 
 
 def preprocess(image: Image) -> NDArray[np.float32]:

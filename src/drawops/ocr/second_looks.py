@@ -2,20 +2,21 @@
 stands beside them. Each takes the lines of a page and what was read of them, and gives both back."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from drawops.drawings.model import Image
 from drawops.ocr.askew import along_its_ink
 from drawops.ocr.boxes import SQUARE, Box, goes_on, joined, touching, wrap
 from drawops.ocr.fitting import Fitted, fit, usual_height
-from drawops.ocr.recogniser import MIN_SCORE, SURE, Reading
+from drawops.ocr.recogniser import MIN_SCORE, SURE, Read, Reading
 
 _LARGEST = 6.0  # of the usual height: a higher box is no text but part of the drawing, and costs as much as forty lines
 _OVERWHELMING = 8  # how many times smaller the doubt (1 - score) of the other way round must be to win
 _UNFINISHED = re.compile(r"(?:^|[\s°×x(])S?[R⌀]$")  # a radius or a diameter without its number
 _NUMBER = re.compile(r"\s*\d[\d.,]*")
 
-Read = Callable[[list[Image]], list[Reading]]
+Which = TypeVar("Which")
 
 
 def at_full_size(
@@ -24,9 +25,8 @@ def at_full_size(
     """Where a box was drawn in to what does not read well, the whole of it: a dot of a Chinese character looks like a
     small character among lines."""
     found, readings = list(found), list(readings)
-    doubtful = [i for i, line in enumerate(found) if line.shrunk and readings[i].score < SURE]
-    whole = [fit(image, box, shrink=False) for i in doubtful if (box := found[i].shrunk)]
-    for i, line, reading in zip(doubtful, whole, read([w.crop for w in whole]), strict=True):
+    doubtful = {i: line.shrunk for i, line in enumerate(found) if line.shrunk and readings[i].score < SURE}
+    for i, line, reading in _read({i: fit(image, box, shrink=False) for i, box in doubtful.items()}, read):
         if reading.score >= SURE:
             found[i], readings[i] = line, reading
     return found, readings
@@ -51,8 +51,7 @@ def other_ways_round(
     ]
     turned: set[int] = set()
     for way in (_other_way, _downwards):
-        tried = [fit(image, way(boxes[i])) for i in doubtful]
-        for i, other, reading in zip(doubtful, tried, read([t.crop for t in tried]), strict=True):
+        for i, other, reading in _read({i: fit(image, way(boxes[i])) for i in doubtful}, read):
             shorter = len(reading.text.strip()) < len(readings[i].text.strip())
             least = max(MIN_SCORE, readings[i].score) if shorter or i in turned else MIN_SCORE
             stands = i in lying and not _lies_on_its_side(other, reading.text) and reading.score > least
@@ -71,8 +70,7 @@ def along_their_ink(
     found, readings = list(found), list(readings)
     doubtful = [i for i, reading in enumerate(readings) if reading.score < SURE]
     rows = {i: row for i in doubtful if (row := along_its_ink(image, found[i].shrunk or found[i].box))}
-    tried = [fit(image, by_convention(row)) for row in rows.values()]
-    for i, line, reading in zip(rows, tried, read([t.crop for t in tried]), strict=True):
+    for i, line, reading in _read({i: fit(image, by_convention(row)) for i, row in rows.items()}, read):
         if _overwhelms(reading, readings[i]):
             found[i], readings[i] = line, reading
     return found, readings
@@ -83,12 +81,9 @@ def with_their_numbers(
 ) -> tuple[list[Fitted], list[Reading]]:
     """Lines that end with an R or ⌀ with the number that follows further away than characters do: R  1."""
     found, readings = list(found), list(readings)
-    unfinished = [i for i, reading in enumerate(readings) if _UNFINISHED.search(reading.text)]
-    tried = [
-        fit(image, found[i].box.part(0, 0, found[i].box.length + found[i].box.height, found[i].box.height))
-        for i in unfinished
-    ]
-    for i, line, reading in zip(unfinished, tried, read([t.crop for t in tried]), strict=True):
+    unfinished = {i: found[i].box for i, reading in enumerate(readings) if _UNFINISHED.search(reading.text)}
+    longer = {i: box.part(0, 0, box.length + box.height, box.height) for i, box in unfinished.items()}
+    for i, line, reading in _read({i: fit(image, box) for i, box in longer.items()}, read):
         before = readings[i].text
         if reading.text.startswith(before) and _NUMBER.fullmatch(reading.text.removeprefix(before)):
             found[i], readings[i] = line, reading
@@ -103,14 +98,19 @@ def in_one_piece(
     near = touching([line.box for line in found])
     rows = ((i, j) for i, others in enumerate(near) for j in others if goes_on(found[i].box, found[j].box))
     whole = {(i, j): _ways_to_join(readings[i].text, readings[j].text) for i, j in rows}
-    tried = [fit(image, joined(found[i].box, found[j].box)) for i, j in whole]
+    tried = {(i, j): fit(image, joined(found[i].box, found[j].box)) for i, j in whole}
     found, readings, gone = list(found), list(readings), set[int]()
-    for (i, j), line, reading in zip(whole, tried, read([t.crop for t in tried]), strict=True):
+    for (i, j), line, reading in _read(tried, read):
         if reading.text in whole[i, j] and not gone & {i, j}:
             found[i], readings[i] = line, reading
             gone.add(j)
     kept = [i for i in range(len(found)) if i not in gone]
     return [found[i] for i in kept], [readings[i] for i in kept]
+
+
+def _read(tried: Mapping[Which, Fitted], read: Read) -> Iterator[tuple[Which, Fitted, Reading]]:
+    """What is tried for each line, with what is read of it."""
+    yield from zip(tried, tried.values(), read([line.crop for line in tried.values()]), strict=True)
 
 
 def _ways_to_join(first: str, second: str) -> set[str]:

@@ -1,7 +1,7 @@
 """Two deviations over each other in one box: the recogniser reads one row, so each row gets a crop of its own."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from drawops.drawings.model import Image
 from drawops.ocr.boxes import Box, wrap
 from drawops.ocr.fitting import Fitted, encloses, fit
 from drawops.ocr.ink import Parts, ink_parts
-from drawops.ocr.recogniser import SURE, Reading
+from drawops.ocr.recogniser import SURE, Read, Reading
 
 _ROW = re.compile(r"\(?(?:[+\-±]?\s*\d*[.,]\d+|[+\-±]\s*\d+|[0Oo]|0[.,]0+)\s*[°']?\)?")
 _SPECK = re.compile(r"^[0Oo]\s*[′'`·.,|]$")  # the end of a dash beside a zero
@@ -39,7 +39,7 @@ def read_stacks(
     image: Image,
     found: Sequence[Fitted],
     readings: Sequence[Reading],
-    read: Callable[[list[Image]], list[Reading]],
+    read: Read,
 ) -> tuple[list[Fitted], list[Reading]]:
     """`found` with boxes that hold stacked deviations replaced by their parts: the size, the upper and the lower
     deviation, a closing bracket. A box stays whole where its rows do not read as deviations.
