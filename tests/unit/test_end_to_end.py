@@ -136,3 +136,10 @@ def test_the_command_says_what_else_than_right_it_counts(tmp_path, monkeypatch):
     printed = CliRunner().invoke(app, ["bench", "sheets", str(tmp_path)], catch_exceptions=False).stdout
     assert "2 of 2 labels right (100.0%)" in printed
     assert "0.0% of the labels have a box of their own" in printed and "found 0.0%" not in printed
+
+
+def test_the_help_of_the_command_names_every_condition():
+    from drawops.evaluation.conditions import CONDITIONS
+
+    printed = CliRunner().invoke(app, ["bench", "sheets", "--help"], env={"COLUMNS": "300"}).stdout
+    assert [name for name in CONDITIONS if name not in printed] == []

@@ -31,6 +31,12 @@ class Sheet:
         right, bottom = x + 0.6 * height * len(text), y + height
         self.lines.append(TextLine(text, ((x, y), (right, y), (right, bottom), (x, bottom))))
 
+    def field(self, label: str, value: str, x: int, y: int, w: int) -> None:
+        """A cell with a small label in its corner and the value below."""
+        self.cell(x, y, w, 60)
+        self.write(label, x + 5, y + 3, 12)
+        self.write(value, x + 100, y + 28, 22)
+
     def fields(self) -> dict[str, str | None]:
         block = read_title_block(self.lines, np.asarray(self.picture))
         return {} if block is None else {k: v for k, v in block.fields.items() if v is not None}
@@ -69,9 +75,7 @@ def test_a_title_in_two_lines_is_one_value():
     sheet.write("TITLE", 1005, 803, 12)
     sheet.write("Bearing", 1100, 825, 26)
     sheet.write("Housing", 1100, 870, 26)
-    sheet.cell(1000, 920, 500, 60)
-    sheet.write("DWG NO.", 1005, 923, 12)
-    sheet.write("B-77", 1100, 945, 26)
+    sheet.field("DWG NO.", "B-77", 1000, 920, 500)
     assert sheet.fields() == {"name": "Bearing Housing", "number": "B-77"}
 
 
@@ -253,9 +257,7 @@ def test_the_scale_of_a_detail_is_not_the_title_blocks():
     for i, (label, value) in enumerate(
         (("TITLE", "Plate"), ("DWG NO.", "B-77"), ("MATERIAL", "S235"), ("SCALE", "1:1"))
     ):
-        sheet.cell(1000, 820 + 60 * i, 400, 60)
-        sheet.write(label, 1005, 823 + 60 * i, 12)
-        sheet.write(value, 1100, 848 + 60 * i, 22)
+        sheet.field(label, value, 1000, 820 + 60 * i, 400)
     sheet.write("SCALE 5:1", 300, 400)
     assert sheet.fields() == {"name": "Plate", "number": "B-77", "material": "S235", "scale": "1:1"}
 
@@ -272,20 +274,14 @@ def test_who_drew_it_is_not_the_name_of_the_part():
         if head:
             sheet.write(head, x + 5, 810, 14)
         sheet.write(below, x + 5, 850, 14)
-    sheet.cell(900, 880, 500, 60)
-    sheet.write("DWG NO.", 905, 883, 12)
-    sheet.write("B-77", 1000, 908, 22)
+    sheet.field("DWG NO.", "B-77", 900, 880, 500)
     assert sheet.fields() == {"number": "B-77", "date": "2024-03-05"}
 
 
 def test_zones_of_the_border_are_no_values():
     sheet = Sheet()
-    sheet.cell(1000, 900, 550, 60)
-    sheet.write("TITLE", 1005, 903, 12)
-    sheet.write("Plate", 1100, 928, 22)
-    sheet.cell(1000, 960, 550, 60)
-    sheet.write("DWG NO.", 1005, 963, 12)
-    sheet.write("B-77", 1100, 988, 22)
+    sheet.field("TITLE", "Plate", 1000, 900, 550)
+    sheet.field("DWG NO.", "B-77", 1000, 960, 550)
     sheet.write("WEIGHT", 1000, 1030, 14)
     for n in range(1, 7):
         sheet.write(str(n), 205 * n - 20, 1062, 14)

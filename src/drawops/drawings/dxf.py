@@ -65,9 +65,8 @@ _ANNOTATION_KINDS = frozenset(
 )
 _ANNOTATION_LAYERS = re.compile(r"dim|bema[sß]+ung|hatch|schraff|cent(er|re)|mittel|尺寸|标注|中心|剖面|填充", re.I)
 _CENTRE_LINES = re.compile(r"cent(er|re)|mitte|dash_?dot|phantom|divide|acad_iso(04|08|10)w", re.I)
-_STACK = re.compile(
-    r"(\\S[^;^]*)\^(?! )"
-)  # +0.2^-0.1 as some programs write it; in files ^ stands for a control character
+# +0.2^-0.1 as some programs write it: in files ^ and the character behind it are a control character, "^ " is a ^.
+_STACK = re.compile(r"(\\S[^;^]*)\^(?! )")
 _CONFIG = Configuration(
     background_policy=BackgroundPolicy.WHITE,
     line_policy=LinePolicy.ACCURATE,

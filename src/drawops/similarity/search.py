@@ -54,9 +54,10 @@ _LOOK_AGAIN_S = 5.0  # after so long a running server sees that another embeddin
 @dataclass(frozen=True)
 class Hit:
     """A drawing found. `score` is (1 + cos) / 2 of its best view, for a query of several views the mean
-    of that over them, less what the sizes of its views speak against it (`reranking.scores_by_size`). `view` describes the view most like one of the query's: number, page (from 0),
-    box in pixels of the page, and `query_box`, the view of the query that it is like. `mirrored` says whether it is rather
-    the mirror image of that; None where it can't be told (a symmetric view). `thumbnail` is a small PNG."""
+    of that over them, less what the sizes of its views speak against it (`reranking.scores_by_size`). `view` describes
+    the view most like one of the query's: number, page (from 0), box in pixels of the page, and `query_box`, the view of
+    the query that it is like. `mirrored` says whether it is rather the mirror image of that; None where it can't be told
+    (a symmetric view). `thumbnail` is a small PNG."""
 
     id: str
     score: float
