@@ -9,6 +9,7 @@ import pytest
 from ezdxf.addons.drawing.backend import BkPath2d
 from ezdxf.addons.drawing.properties import BackendProperties
 
+from drawops.dimensions import parse_dimension
 from drawops.drawings import Page, open_drawing
 from drawops.drawings.dxf import Canvas
 from drawops.errors import InputRefused
@@ -79,7 +80,7 @@ def test_chinese_and_symbols_are_drawn_also_where_the_named_font_lacks_them(tmp_
     assert (crops[0] != crops[1]).mean() > 0.1  # empty boxes would look the same
 
 
-@pytest.mark.parametrize("symbol", "⌀⌖⌴⌵↧⏥⌭⌓⌰")
+@pytest.mark.parametrize("symbol", "⌀⌖⌴⌵↧⏥⌭⌓⌰⏤")
 def test_drawing_symbols_that_hardly_a_font_has_are_drawn_and_kept(tmp_path: Path, symbol: str) -> None:
     document = new_drawing()
     document.modelspace().add_text(f"{symbol}0.2", height=8).set_placement((20, 100))
@@ -87,6 +88,52 @@ def test_drawing_symbols_that_hardly_a_font_has_are_drawn_and_kept(tmp_path: Pat
     assert [line.text for line in page.lines] == [f"{symbol}0.2"]
     left, top, right, bottom = ink_box(page, page.lines[0].quad)
     assert 1.5 < (right - left) / (bottom - top) < 5  # four characters, each about as wide as high
+
+
+def test_frames_of_tolerance_entities_are_drawn_and_are_one_line_a_row(tmp_path: Path) -> None:
+    document = new_drawing()
+    document.dimstyles.add("ISO-25", dxfattribs={"dimtxt": 2.0, "dimscale": 2.0, "dimgap": 0.5})
+    frame = document.modelspace().new_entity(
+        "TOLERANCE",
+        {
+            "dimstyle": "ISO-25",
+            "insert": (20, 100),
+            "content": r"{\Fgdt;j}%%v{\Fgdt;n}0.1{\Fgdt;m}%%vA%%vB{\Fgdt;m}%%v^J{\Fgdt;b}%%v0,05%%v%%vA-B%%v%%v",
+        },
+    )
+    page = page_of(document, tmp_path, dpi=254)  # ten pixels a millimetre
+    assert [line.text for line in page.lines] == ["⌖ ⌀0.1Ⓜ A BⓂ", "⊥ 0,05 A-B"]
+    assert [parse_dimension(line.text).kind for line in page.lines] == ["gdt", "gdt"]
+    (left, top), (_, bottom) = page.lines[0].quad[0], page.lines[0].quad[2]
+    rules = (page.image[:, int(left) - 8].min(axis=1) < 128).nonzero()[0]
+    rules = [group.mean() for group in np.split(rules, np.flatnonzero(np.diff(rules) > 5) + 1)]
+    assert np.diff(rules)[1:-1] == pytest.approx([60, 60], abs=3)  # two rows: text of 4 mm, a gap of 1 mm on both sides
+    assert rules[1] < top < bottom < rules[2]
+    frame.set_xdata_list("ACAD", "DSTYLE", [(1070, 140), (1040, 4.0)])  # this frame's own height of text
+    frame.dxf.x_axis_vector = (0, 1, 0)
+    upright = page_of(document, tmp_path, dpi=254).lines
+    assert [(line.text, line.angle) for line in upright] == [("⊥ 0,05 A-B", 90), ("⌖ ⌀0.1Ⓜ A BⓂ", 90)]
+    assert np.ptp(upright[1].quad, axis=0)[0] == pytest.approx(2 * (bottom - top), rel=0.1)
+
+
+def test_a_frame_in_a_block_is_as_large_as_the_block_is_inserted(tmp_path: Path) -> None:
+    document = new_drawing()
+    document.dimstyles.add("ISO-25", dxfattribs={"dimtxt": 2.5, "dimgap": 0.6})
+    block = document.blocks.new("FRAME")
+    block.new_entity("TOLERANCE", {"dimstyle": "ISO-25", "content": r"{\Fgdt;e}%%v0.3"})
+    document.modelspace().add_blockref("FRAME", (20, 60))
+    document.modelspace().add_blockref("FRAME", (20, 120), {"xscale": 3, "yscale": 3, "rotation": 30})
+    large, small = page_of(document, tmp_path, dpi=254).lines
+    assert (large.text, large.angle, small.text, small.angle) == ("○ 0.3", 30, "○ 0.3", 0)
+    widths = [np.hypot(*np.subtract(line.quad[1], line.quad[0])) for line in (large, small)]
+    assert widths[0] / widths[1] == pytest.approx(3, rel=0.1)
+
+
+def test_symbols_that_a_text_writes_as_letters_of_a_font_are_read_as_symbols(tmp_path: Path) -> None:
+    document = new_drawing()
+    content = r"{\Fgdt;n}20 {\fAIGDT|b0|i0;x}12 in a"
+    document.modelspace().add_mtext(content, dxfattribs={"char_height": 5, "insert": (20, 100)})
+    assert [line.text for line in page_of(document, tmp_path).lines] == ["⌀20 ↧12 in a"]
 
 
 def test_a_character_that_no_font_has_gives_no_label(tmp_path: Path) -> None:

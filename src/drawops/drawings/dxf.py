@@ -20,7 +20,6 @@ from ezdxf import recover
 from ezdxf.addons.drawing import RenderContext
 from ezdxf.addons.drawing.backend import Backend, BackendProperties, BkPath2d, BkPoints2d, ImageData
 from ezdxf.addons.drawing.config import BackgroundPolicy, Configuration, HatchPolicy, LinePolicy
-from ezdxf.addons.drawing.frontend import UniversalFrontend
 from ezdxf.addons.drawing.pipeline import RenderPipeline2d
 from ezdxf.addons.drawing.properties import LayoutProperties, Properties
 from ezdxf.addons.drawing.recorder import Recorder
@@ -32,6 +31,7 @@ from ezdxf.math import BoundingBox2d, Matrix44, Vec2
 from ezdxf.units import conversion_factor
 from numpy.typing import NDArray
 
+from drawops.drawings.dxf_frames import Frontend, with_gdt_symbols
 from drawops.drawings.dxf_text import FallbackTextRenderer
 from drawops.drawings.harvest import Piece, to_lines
 from drawops.drawings.model import Image, Page
@@ -98,7 +98,7 @@ class DxfSource:
         context.set_current_layout(layout)
         context.current_layout_properties.set_colors("#ffffff")
         try:
-            UniversalFrontend(context, pipeline, _CONFIG).draw_layout(
+            Frontend(context, pipeline, _CONFIG, pipeline.pieces).draw_layout(
                 layout, layout_properties=LayoutProperties(layout.name, "#ffffff")
             )
         except (DXFError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError) as exc:
@@ -357,7 +357,7 @@ def _read(path: Path) -> Any:
             entity.dxf.text = decode_dxf_unicode(entity.dxf.text)
         elif entity.dxftype() == "MTEXT":
             text = decode_dxf_unicode(entity.text) if has_dxf_unicode(entity.text) else entity.text
-            entity.text = _STACK.sub(r"\1^ ", text)
+            entity.text = with_gdt_symbols(_STACK.sub(r"\1^ ", text))
     return document
 
 

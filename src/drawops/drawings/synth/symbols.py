@@ -216,6 +216,7 @@ _LETTERS: dict[str, list[Stroke]] = {
 _SHAPES: dict[str, Callable[[Proportions], _Shape]] = {
     "⌀": _diameter,
     "⌖": _position,
+    "⏤": lambda p: ([_line((0, 0.45), (1.0, 0.45))], [], 1.0),
     "⏥": _flatness,
     "∥": _parallel,
     "⌭": _cylindricity,
