@@ -36,7 +36,11 @@ _CHARACTERISTICS = "⏤⏥○⌭⌒⌓⌖◎⌯∥⊥∠↗⌰"
 _MODIFIERS = "ⓂⓁⒺⓅⓈⒻⓉⓊ"
 _NOT_OWN = _CHARACTERISTICS + _MODIFIERS + "⌀□▽√⌴⌵↧°⌲"
 _DATUM = rf"[A-Z](?:-[A-Z])?[{_MODIFIERS}]?(?![A-Za-z0-9])"
-_IN_FRONT = r"((?:\d{1,3}\s*[×xX]\s*)?)((?:MAX|MIN)(?:IMUM)?|TYP|PCD|P\.C\.D|B\.C)\.?\s*(?=S?R?⌀?\s*[\d.,])(.+)"
+_EVENLY = r"EQS|EQ\.?\s?SP|均布"
+_IN_FRONT = (
+    rf"((?:\d{{1,3}}\s*[×xX孔]\s*)?)\(?((?:MAX|MIN)(?:IMUM)?|TYP|PCD|P\.C\.D|B\.C|{_EVENLY})\.?\)?"
+    r"\s*(?=S?[RM]?⌀?\s*[\d.,])(.+)"
+)
 _STEELS = {22, 25, 30, 35, 40, 45, 50, 55, 60}  # C45 is a material
 _LARGEST = 100_000  # mm
 

@@ -13,7 +13,9 @@ _REMARKS = (
     r"A/F|AF|P\.?C\.?D|B\.?C(?:\.?D)?|ON|TAPPED|TAP|DRILL|REAM|C'?BORE|CSK|C'?SINK|SPOT\s?FACE|HOLES?|MATERIAL|REM|"
     r"FULL THREAD|GEWINDE|THREAD|DURCH(?:GEHEND|GANG)?|TIEF|LK|TK|CHAM(?:FER)?|NOM(?:INAL)?|(?:INC)?LUSIVE|INCL"
 )
-_REMARKS_ZH = r"通孔|贯通|贯穿|通|均布|均分|深|配作|配钻|全部|倒角|圆角|参考|沉孔|锪平|两端|两侧|螺纹孔?|孔|沿圆周"
+_REMARKS_ZH = (
+    r"通孔|贯通|贯穿|通|均布|均分|深|配作|配钻|全部|倒角|圆角|参考|沉孔|锪平|两端|两侧|螺纹孔?|有效|牙|底?孔|沿圆周"
+)
 _FEATURE = rf"[⌴⌵↧□⌀Ø]\s*{NUMBER}(?:\s*°)?"
 
 
@@ -33,7 +35,7 @@ def take_count(scan: Scanner) -> int | None:
     for pattern in (
         rf"(\d{{1,3}})\s*EQUI-?\s?SPACED\s+(?:{_PLACES})(?![A-Za-z])",
         rf"\(?(\d{{1,3}})\s*{TIMES}\s*\)?(?=\s*[^\s×])",
-        r"(\d{1,2})\s*-\s*(?=(?:S?[⌀Ø]|SR|R|M|C|Tr)\s?\d)",
+        r"(\d{1,2})\s*-\s*(?=(?:S?[⌀Ø]|SR|R|M|C|Tr|G|ZG|R[cp]|NPT)\s?\d)",
         rf"(\d{{1,3}})\s*(?:(?:{_PLACES})(?![A-Za-z])\.?|{_PLACES_ZH})[,:]?",
     ):
         if match := scan.take(pattern, flags=re.IGNORECASE):
@@ -53,6 +55,8 @@ def take_tail(scan: Scanner) -> Tail:
             tail = replace(tail, maximum=True)
         elif scan.word(r"MIN(?:IMUM)?"):
             tail = replace(tail, minimum=True)
+        elif scan.take(rf"深\s*{NUMBER}"):
+            continue  # before counts: 深10孔深12 is 10 deep in a hole of 12
         elif count := _count_behind(scan):
             tail = replace(tail, count=count)
         elif not _take_remark(scan):
@@ -79,8 +83,8 @@ def _take_remark(scan: Scanner) -> bool:
         or scan.take(r"[⌴⌵⌒Ⓔ]|\(E\)")
         or scan.take(rf"{TIMES}\s*{NUMBER}\s*°(?:\s*±\s*{NUMBER}\s*°?)?")
         or scan.take(rf"{TIMES}\s*{NUMBER}\s*(?=DEEP|DP|TIEF|深|↧)", flags=re.IGNORECASE)
-        or scan.take(rf"深\s*{NUMBER}|(?<=深)\s*{NUMBER}|(?<=DEEP)\s*{NUMBER}")
+        or scan.take(rf"(?<=深)\s*{NUMBER}|(?<=孔)\s*{NUMBER}|(?<=DEEP)\s*{NUMBER}")
         or scan.take(rf"\(?\s*=\s*{NUMBER}\s*°?\s*\)?")
         or scan.take(rf"{NUMBER}\s*(?=DEEP|DP\b|TIEF)", flags=re.IGNORECASE)
-        or scan.take(r"[()\[\],;]")
+        or scan.take(r"[()\[\],;]|/(?=\s*(?:底?孔|深|↧))")
     )

@@ -5,6 +5,7 @@ from drawops.dimensions.scanner import FRACTION, NUMBER, TIMES, Scanner, clean, 
 
 _GRADES = r"((?:\d{1,2}[eEfFgGhH](?:\d[gGhH])?)(?:/\d{1,2}[eEfFgGhH](?:\d[gGhH])?)?)(?![A-Za-z0-9])"
 _INCH_SERIES = r"(?:UNC|UNF|UNEF|UNJF|UNJC|UNS|UN|BSW|BSF|BSPP|BSPT|BSP|NPTF|NPT|NPSM)"
+_THREADS_PER_INCH = r"(?:8|11|11[.,]5|14|18|19|27|28)"  # of pipes
 _PIPE = r"(?:NPTF|NPT|BSPP|BSPT|BSP|Rc|Rp|RC|RP|PT|PF|ZG|G|R)"
 
 
@@ -30,20 +31,22 @@ def _metric(scan: Scanner) -> Dimension | None:
 
 
 def _pipe(scan: Scanner) -> Dimension | None:
-    """G1/2, Rc3/8, NPT 1/2: named after an inch size."""
-    size = scan.take(rf"{_PIPE}\s?({FRACTION}|\d+(?![\d.,]))\s*(?:\"|A(?![A-Za-z])|B(?![A-Za-z]))?")
+    """G1/2, G3/4-A, Rc3/8, NPT 1/4-18: named after an inch size, perhaps with its class or threads per inch behind."""
+    size = scan.take(rf"{_PIPE}\s?({FRACTION}|\d+(?![\d.,]))\s*\"?")
     if not size or ("/" not in size[1] and size[0].strip()[:2] in {f"R{d}" for d in range(10)} | {"R "}):
         return None  # R5 is a radius, R1/2 a taper thread
+    scan.take(rf"-\s*{_THREADS_PER_INCH}(?![\d.,])")
+    scan.take(r"-?\s*[AB](?![A-Za-z])")
     scan.take(r"-?\s*(?:LH|RH)(?![A-Za-z])")
     return Dimension("", "thread", clean(value(size[1])), unit="in")
 
 
 def _inch(scan: Scanner) -> Dimension | None:
-    """1/4-20 UNC-2B, #8-32 UNC, 1/2 NPT."""
+    """1/4-20 UNC-2B, #8-32 UNC, 1/2 NPT, 1/2-14 NPT."""
     start = scan.at
     size = scan.take(rf"(?:(#|No\.?\s?)(\d+)|({FRACTION}|{NUMBER}))\s*\"?")
     if size:
-        scan.take(r"-?\s*\d+(?=\s*-?\s*UN)")
+        scan.take(rf"-?\s*\d+(?:[.,]5)?(?=\s*-?\s*{_INCH_SERIES})")
         if scan.take(rf"-?\s*{_INCH_SERIES}(?![A-Z])"):
             grade = scan.take(r"-?\s*([123][AB])(?![A-Za-z0-9])")
             scan.take(r"-?\s*(?:LH|RH)(?![A-Za-z])")
