@@ -282,6 +282,21 @@ def test_bad_files_are_refused_by_name_and_the_others_go_on(shapes: ShapeSearch,
     assert "blank" in reasons["blank.png"] and "too few" in reasons["dot.png"]
 
 
+def test_a_folder_without_a_drawing_is_refused_and_one_that_is_indexed_already_is_not(
+    shapes: ShapeSearch, tmp_path: Path
+) -> None:
+    from drawops.cli import app
+
+    save(tmp_path / "in" / "a.png", sheet())
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("nothing to see")
+    add = ["index", "add", str(tmp_path / "in")]
+    assert [CliRunner().invoke(app, add).exit_code for _ in range(2)] == [0, 0]
+    result = CliRunner().invoke(app, [*add, str(tmp_path / "empty")])
+    assert result.exit_code == 1 and "1 unchanged" in result.output
+    assert f"{tmp_path / 'empty'}: there is no drawing" in result.output.replace("\n", "")
+
+
 def test_a_query_without_a_shape_and_an_empty_index_say_so(shapes: ShapeSearch) -> None:
     with pytest.raises(InputRefused, match="no shape"):
         shapes.search(paper())

@@ -115,7 +115,7 @@ def read(
 
 def _drawings(files: list[Path]) -> tuple[list[Path], int]:
     """The drawings named, folders walked; and how many names led to nothing."""
-    from drawops.drawings import find_files
+    from drawops.drawings import NO_DRAWINGS, find_files
 
     found: list[Path] = []
     missing = 0
@@ -126,7 +126,7 @@ def _drawings(files: list[Path]) -> tuple[list[Path], int]:
         elif file.is_dir():
             inside = find_files([file])
             if not inside:
-                say(f"refused: {file}: there is no drawing (PDF, DXF, TIFF, PNG, JPEG) in this folder")
+                say(f"refused: {file}: {NO_DRAWINGS}")
                 missing += 1
             found += inside
         else:

@@ -160,6 +160,10 @@ def _source(path: Path, kind: Format, dpi: float) -> PageSource:
     return RasterSource(path, kind, dpi)
 
 
+NO_DRAWINGS = "there is no drawing (PDF, DXF, TIFF, PNG, JPEG) in this folder"
+"""What is said of a folder in which `find_files` finds none."""
+
+
 def find_files(paths: Iterable[Path | str]) -> list[Path]:
     """The files among `paths`, in order; folders are walked for drawings (also of kinds that will be refused), a file named outright is always taken.
 

