@@ -135,6 +135,28 @@ def test_a_text_like_a_formula_stays_a_text_in_the_workbook():
     assert (sheet["D2"].value, sheet["D2"].data_type) == ("=1+1", "s")
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("@SUM(1+1)", "'@SUM(1+1)"),
+        ("+SUM(A1)", "'+SUM(A1)"),
+        ("-2+3+cmd|' /C calc'!A0", "'-2+3+cmd|' /C calc'!A0"),
+        ("-A-", "'-A-"),
+        ("-0.1", "-0.1"),
+        ("+0.2/-0,1 mm", "+0.2/-0,1 mm"),
+        ("+.005", "+.005"),
+        ("-", "-"),
+        ("⌀20 +0.1/0", "⌀20 +0.1/0"),
+    ],
+)
+def test_a_csv_has_no_formula_in_it_and_keeps_deviations_as_they_are(text: str, written: str) -> None:
+    line = {"text": text, "quad": [[0, 0]] * 4, "angle": 0.0, "score": 1.0, "source": "ocr"}
+    reading = {"file": "a.pdf", "model": "v1.0", "pages": [{"page": 0, "lines": [line]}]}
+    (row,) = csv.DictReader(io.StringIO(csv_text([reading])))
+    assert row["text"] == written
+
+
 def test_title_blocks_have_a_sheet_of_their_own():
     fields = dict.fromkeys(("name", "number", "material", "scale", "weight", "date", "revision")) | {"name": "轴"}
     page = {"page": 0, "title_block": fields, "lines": []}

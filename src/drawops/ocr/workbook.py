@@ -12,6 +12,8 @@ _CORNERS = ("x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
 _DIMENSION = ("kind", "count", "nominal", "upper", "lower", "fit", "unit")
 COLUMNS = ("file", "model", "page", "text", "score", "angle", "source", *_CORNERS, *_DIMENSION)
 _TITLE = tuple(f"title_{field}" for field in FIELDS)
+# What a spreadsheet takes for a formula when it opens a CSV, but for deviations and other plain sums (-0.1, +0.2/-0.1 mm).
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\s*[\d.,][^(|!]*\Z|[^A-Za-z_(|!]*\Z)", re.DOTALL)
 _WIDTHS = {"file": 32, "text": 32, "kind": 15, "name": 24, "number": 20, "material": 20}
 
 
@@ -33,7 +35,9 @@ def rows_of(readings: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
 
 
 def csv_text(readings: Sequence[Mapping[str, Any]]) -> str:
-    """The lines of readings as CSV with a head, each with the title block of its page behind it. A file wants the encoding utf-8-sig, by which Excel knows ⌀ and Chinese."""
+    """The lines of readings as CSV with a head, each with the title block of its page behind it. A file wants the encoding utf-8-sig, by which Excel knows ⌀ and Chinese.
+
+    A text that a spreadsheet would execute has a ' in front."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow((*COLUMNS, *_TITLE))
@@ -41,8 +45,13 @@ def csv_text(readings: Sequence[Mapping[str, Any]]) -> str:
         for page in reading["pages"]:
             block = page.get("title_block") or {}
             title = [block.get(field) for field in FIELDS]
-            writer.writerows((*row, *title) for row in rows_of([{**reading, "pages": [page]}]))
+            rows = rows_of([{**reading, "pages": [page]}])
+            writer.writerows([_as_text(value) for value in (*row, *title)] for row in rows)
     return text.getvalue()
+
+
+def _as_text(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def workbook_bytes(readings: Sequence[Mapping[str, Any]]) -> bytes:
