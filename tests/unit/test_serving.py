@@ -121,6 +121,27 @@ def test_a_file_that_is_no_drawing_is_refused_with_its_name(client: TestClient, 
     assert "坏.pdf" in answer.json()["error"]
 
 
+def test_a_browser_in_chinese_is_refused_in_chinese_and_a_program_in_english(client: TestClient) -> None:
+    def refused(language: str, name: str, content: bytes) -> str:
+        headers = {"Accept-Language": language} if language else {}
+        answer = client.post("/v1/read", files={"file": (name, content)}, headers=headers)
+        assert answer.status_code == 422
+        return str(answer.json()["error"])
+
+    assert refused("zh-CN,zh;q=0.9", "空.png", b"") == "空.png：文件是空的（0 字节），请重新导出或复制。"
+    assert (
+        refused("en", "空.png", b"")
+        == refused("", "空.png", b"")
+        == "空.png: is empty (0 bytes); export or copy it again"
+    )
+    dot = io.BytesIO()
+    Image.new("RGB", (5, 5), "white").save(dot, "PNG")
+    small = "点.png（第 0 页，从 0 编号）：5 x 5 像素太小，无法辨认文字，请以 200 dpi 以上扫描或导出。"
+    assert refused("zh", "点.png", dot.getvalue()) == small
+    gone = client.get("/v1/readings/99999", headers={"Accept-Language": "zh"})
+    assert gone.status_code == 404 and gone.json()["error"] == "没有编号为 99999 的识别记录。"
+
+
 def test_an_address_or_method_that_is_not_there_is_told_in_the_same_shape(client: TestClient) -> None:
     for answer, status in ((client.get("/v1/lesen"), 404), (client.get("/v1/read"), 405)):
         assert answer.status_code == status

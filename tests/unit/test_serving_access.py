@@ -244,6 +244,8 @@ def test_a_request_that_is_too_large_is_refused_whether_it_says_so_or_not(settin
             assert client.post("/v2/models/drawing-ocr/infer", content=content).status_code == 413
         form = {"Content-Type": "multipart/form-data; boundary=B"}
         head = b'--B\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+        chinese = client.post("/v1/read", content=b"x" * 2**21, headers={"Accept-Language": "zh"})
+        assert chinese.json()["error"] == "文件超过 1 MiB 的上限，请发送单张图纸。"
         answer = client.post("/v1/read", content=iter([head, b"x" * 2**21]), headers=form)
         assert answer.status_code == 413 and "MAX_UPLOAD_MB" in answer.json()["error"]
 

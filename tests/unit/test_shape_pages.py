@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -243,6 +244,15 @@ def test_the_chinese_page_refuses_files_in_chinese(client: TestClient, tmp_path:
     assert "文件是空的（0 字节）" in refusal("a.png", b"")
     assert "a.docx：不支持 '.docx' 文件" in refusal("a.docx", b"PK")
     assert "a.pdf：内容不是 PDF 文件" in refusal("a.pdf", b"nonsense of some length")
+    png = write(tmp_path / "好.png", part(1)).read_bytes()
+    assert "cut.png：文件不完整或已损坏" in refusal("cut.png", png[:3000])
+    assert "a.jpg：后缀名是 .jpg，内容却是 PNG 文件，请把后缀名改为 .png。" in refusal("a.jpg", png)
+    assert "a.pdf：后缀名是 .pdf，内容却是" in refusal("a.pdf", b"PK\x03\x04" + bytes(50))
+    assert "cut.pdf：文件不完整或已损坏" in refusal("cut.pdf", b"%PDF-1.7 nonsense")
+    assert "cut.dxf：文件不完整或已损坏" in refusal("cut.dxf", b"0\nSECTION\n2\nENTITIES\n")
+    header = b"IHDR" + (50_000).to_bytes(4, "big") * 2 + b"\x08\0\0\0\0"
+    huge = png[:8] + b"\0\0\0\r" + header + crc32(header).to_bytes(4, "big") + png[33:]
+    assert "大.png：超过 " in (said := refusal("大.png", huge)) and " 兆像素，请降低分辨率后导出。" in said
     assert "检索用的图纸已不再保留" in client.get("/shapes?q=abc&lang=zh").text
     assert "索引中没有图纸“x.png”" in client.get("/shapes?id=x.png&lang=zh").text
 

@@ -7,8 +7,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from drawops.errors import Conflict, DrawopsError, ForbiddenTransition, InputRefused, NotAllowed, NotFound, Unavailable
+from drawops.serving.page import language_of
+from drawops.serving.refusals import in_language
 
 _STATUS = {NotAllowed: 401, InputRefused: 422, NotFound: 404, ForbiddenTransition: 409, Conflict: 409, Unavailable: 503}
 
@@ -19,8 +22,21 @@ class Problem(BaseModel):
     error: str = Field(description="What, which, and what next.")
 
 
+class _Said(JSONResponse):
+    """An error that is put into the language of its request when it is sent: only then the request is known."""
+
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None) -> None:
+        super().__init__({"error": text}, status, headers)
+        self._text, self._kept = text, headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        said = {"error": in_language(language_of(Request(scope)), self._text)}
+        await JSONResponse(said, self.status_code, self._kept)(scope, receive, send)
+
+
 def problem(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"error": text}, status_code=status, headers=headers)
+    """In English; in Chinese where the request's Accept-Language begins with it, as those of the pages do."""
+    return _Said(status, text, headers)
 
 
 def add_problems(app: FastAPI) -> None:

@@ -102,7 +102,7 @@ def add_shape_pages(app: FastAPI, settings: Settings) -> None:
             asked,
             template="drawing.html.j2",
             sheet=_sheet(page, pages),
-            box=parse_box(asked.get("box")),
+            box=_quietly_parsed(asked.get("box")),
             metadata=document.metadata if document else {},
         )
 
