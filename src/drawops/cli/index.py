@@ -68,7 +68,8 @@ def search(
     file: Annotated[Path, typer.Argument(help="A drawing, or a picture of a part.")],
     k: Annotated[int, typer.Option("-k", help="How many drawings.")] = 10,
     min_score: Annotated[
-        float | None, typer.Option(help="Leave out what scores lower; 1 is the same shape, 0.5 an unrelated one.")
+        float | None,
+        typer.Option(help="Leave out what scores lower; 1 is the same shape, unrelated ones score 0.65 to 0.85."),
     ] = None,
     where: Annotated[
         list[str] | None,
