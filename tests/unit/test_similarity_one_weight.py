@@ -87,6 +87,17 @@ def test_a_tolerance_frame_close_to_a_view_is_no_piece_of_it() -> None:
     assert proportions(isolate(image)) == [pytest.approx(1.5, abs=0.03)]
 
 
+def test_heavy_lines_that_close_the_part_are_its_outline_among_however_many_light_ones() -> None:
+    image = sheet()
+    for x in (600, 1200):
+        cv2.line(image, (x, 800), (x, 1000), 0, 1)
+    for number in range(1, 7):  # dimensions without heads, and edges
+        below, within = 800 + 200 * number // 6, 400 + 400 * number // 7
+        cv2.line(image, (600, below), (1200, below), 0, 1)
+        cv2.line(image, (620, within), (1180, within), 0, 1)
+    assert proportions(isolate(image)) == [pytest.approx(1.5, abs=0.02)]
+
+
 def test_hatching_is_no_edge_of_the_part() -> None:
     plain, hatched = sheet(), sheet()
     cv2.line(plain, (900, 400), (900, 800), 0, WEIGHT)

@@ -33,6 +33,7 @@ _SHARP = 60  # step of darkness within two pixels of a line's rim; grain makes u
 _PALE = 15  # the palest frame
 _FAINT = 30  # a fold
 _GAP = 9  # pixels between the ends of a line
+_PART, _MOST = 0.1, 0.6  # of a piece
 _ENCLOSED = 1.3  # times the ink, what it fills and encloses: up to that nothing is drawn in outline
 
 
@@ -155,7 +156,8 @@ def _solids_of_a_scan(sheet: _Sheet, outlines: Mask, *, one_weight: bool) -> tup
     everything = _solid(bare, told=False)
     take_out_tables(everything, sheet.ink, sheet.writing)
     between = 1.0 if one_weight else between_weights(sheet.darkness, bare)
-    if between > _ONE or (between > _TWO and not _in_all(solid, everything)):
+    unclear = between > _ONE or (between > _TWO and not (_shared(everything, solid) > _PART).all())
+    if one_weight or (unclear and not _alike(solid, everything)):
         solid = everything
     return solid, everything, lines & ~hatching(lines) & ~letters(lines, letter)
 
@@ -301,9 +303,17 @@ def _is_silhouette(ink: Mask) -> bool:
     return cv2.countNonZero(fill(ink)) < _ENCLOSED * cv2.countNonZero(ink)
 
 
-def _in_all(solid: Mask, everything: Mask) -> bool:
-    """Whether each large piece of everything is solid, be it in part."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(everything)
+def _alike(heavy: Mask, everything: Mask) -> bool:
+    """Whether heavy lines close what all lines, cut at the arrows, close: then they are the outlines, however unclear the
+    weights. What only they close are views that the cuts have opened."""
+    of_heavy = _shared(heavy, everything)
+    return bool((_shared(everything, heavy) > _MOST).all() and ((of_heavy > _MOST) | (of_heavy < _PART)).all())
+
+
+def _shared(solid: Mask, other: Mask) -> NDArray[np.floating]:
+    """Of each large piece of `solid`, the share that lies in the other."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(solid)
     areas = stats[1:, cv2.CC_STAT_AREA]
-    covered = np.bincount(labels[solid > 0], minlength=len(stats))[1:]
-    return bool((covered > 0.1 * areas)[areas > 0.05 * areas.max(initial=0)].all())
+    covered = np.bincount(labels[other > 0], minlength=len(stats))[1:]
+    shares: NDArray[np.floating] = (covered / areas)[areas > 0.05 * areas.max(initial=0)]
+    return shares
