@@ -197,6 +197,14 @@ def test_a_fold_through_the_sheet_does_not_cut_it_in_two(across: bool) -> None:
     assert proportions(isolate(image)) == [pytest.approx(1.5, abs=0.05)]
 
 
+def test_an_outline_that_crosses_a_fold_aslant_stays_closed() -> None:
+    image = scanned()
+    cv2.rectangle(image, (250, 350), (950, 850), 255, cv2.FILLED)  # no plate
+    image[:, 800:803] = 195
+    cv2.circle(image, (860, 700), 90, 0, 4)
+    assert proportions(isolate(image)) == [pytest.approx(1, abs=0.03)]
+
+
 @pytest.mark.parametrize(
     ("ground", "line"), [((0, 0, 0), (255, 255, 255)), ((20, 50, 140), (225, 230, 250)), ((0, 0, 0), (0, 230, 230))]
 )

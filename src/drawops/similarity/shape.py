@@ -224,8 +224,10 @@ def _take_out_folds(darkness: NDArray[np.uint8]) -> None:
         rows[: height // 25] = rows[-(height // 25) :] = False  # a frame along the edge
         edges = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]]).astype(np.int8)))
         for start, end in edges.reshape(-1, 2):
-            if end - start <= 4 * reach:  # what crosses it is dark on both sides
-                across[start:end] = np.minimum(across[start - 1], across[end])
+            if end - start <= 4 * reach:  # what crosses it is darker, or dark on both sides
+                fold = across[start:end]
+                darker = fold > 2 * float(np.median(fold.max(axis=0)))
+                across[start:end] = np.where(darker, fold, np.minimum(across[start - 1], across[end]))
 
 
 def _is_drawn(darkness: NDArray[np.uint8], ink: Mask) -> bool:
