@@ -14,8 +14,8 @@ from drawops.ocr import open_reader
 from drawops.ocr.boxes import Box, box_of_quad, overlap
 from drawops.ocr.drawing_model import write_drawing_model
 from drawops.ocr.files import read_upright
-from drawops.ocr.fitting import fit
-from drawops.ocr.reader import Reader, _are_bars, _as_large_as_they_are, _tidy
+from drawops.ocr.fitting import Fitted, fit
+from drawops.ocr.reader import Reader, _are_bars, _as_large_as_they_are, _is_shape, _tidy
 from drawops.ocr.recogniser import Reading
 from drawops.ocr.vector import combine
 from drawops.settings import Settings
@@ -91,6 +91,29 @@ def test_holes_and_centre_marks_are_not_characters(reader):
         pen.line((x - 22, 500, x + 22, 500), fill="black", width=2)
         pen.line((x, 478, x, 522), fill="black", width=2)
     assert set(read(reader, np.asarray(picture))) == {"2 x 45", "M6"}
+
+
+def test_small_crosses_in_the_middle_of_holes_are_not_characters(reader):
+    picture = Picture.fromarray(sheet(("2 x 45", 400, 100, 0), ("M6", 200, 100, 0), letter=36))
+    pen = ImageDraw.Draw(picture)
+    for x, half in ((150, 12), (350, 12), (550, 14), (750, 16)):
+        for radius in (35, 60):
+            pen.ellipse((x - radius, 400 - radius, x + radius, 400 + radius), outline="black", width=5)
+        pen.line((x - half, 400, x + half, 400), fill="black", width=4)
+        pen.line((x, 400 - half, x, 400 + half), fill="black", width=4)
+    assert set(read(reader, np.asarray(picture))) == {"2 x 45", "M6"}
+
+
+def test_the_sign_of_the_method_of_projection_is_no_text(reader):
+    picture = Picture.fromarray(sheet(("SCALE 1:2", 400, 100, 0), ("2 x 45", 200, 200, 0)))
+    pen = ImageDraw.Draw(picture)
+    pen.polygon(((400, 370), (400, 430), (480, 440), (480, 360)), outline="black", width=2)
+    pen.line((390, 400, 490, 400), fill="black", width=1)
+    pen.ellipse((520, 360, 600, 440), outline="black", width=2)
+    pen.ellipse((535, 375, 585, 425), outline="black", width=2)
+    pen.line((510, 400, 610, 400), fill="black", width=1)
+    pen.line((560, 350, 560, 450), fill="black", width=1)
+    assert set(read(reader, np.asarray(picture))) == {"SCALE 1:2", "2 x 45"}
 
 
 def test_dashes_are_not_characters(reader):
@@ -378,3 +401,23 @@ def test_dashes_side_by_side_are_no_ones():
     dashes[10:50, 18:22] = dashes[10:50, 38:42] = 0
     assert _are_bars(dashes)
     assert not _are_bars(text_picture("11"))
+
+
+def test_a_lone_one_is_a_figure_and_no_bar_head_of_an_arrow_or_corner() -> None:
+    bar = np.full((40, 40, 3), 255, np.uint8)
+    bar[6:34, 18:22] = 0
+    page = (2000, 3000, 3)
+
+    def is_shape(text: str, score: float, crop: np.ndarray, height: float = 30.0, x: float = 1500.0) -> bool:
+        line = Fitted(Box(x, 900.0, 20.0, height, 0.0), crop, (10.0, 25.0))
+        return _is_shape(text, score, line, 30.0, page)
+
+    one = text_picture("1")
+    assert not is_shape("1", 0.99, one)
+    assert is_shape("1", 0.99, bar)
+    assert is_shape("1", 0.7, one)  # so reads the head of an arrow
+    assert not is_shape("1", 0.7, bar, x=20.0)  # a zone of the border
+    assert is_shape("L", 0.94, text_picture("L"), height=60.0) and not is_shape(
+        "L", 1.0, text_picture("L"), height=60.0
+    )
+    assert is_shape("---+", 0.6, bar) and not is_shape("-A-", 0.9, bar)

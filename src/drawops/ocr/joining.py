@@ -20,7 +20,7 @@ _ZONE = re.compile(rf"(?:S?⌀)?\s*\d*[.,]\d+\s*{_MODIFIER}\s*(?:CZ)?\s*")
 _WHOLE_ZONE = re.compile(rf"(?:S?⌀)?\s*\d{{1,2}}(?![\d.,])\s*{_MODIFIER}\s*(?:CZ)?\s*")  # after a characteristic alone
 _DATUMS = re.compile(rf"(?:[A-Z](?:-[A-Z])?{_MODIFIER}\s*)+")
 _LEADING_ZERO = re.compile(r"^0(?=[1-9])")  # an untrained reader takes ⌀ for 0; no size is written 035
-_ONLY_SYMBOLS = re.compile(rf"[{CHARACTERISTICS}⌀⌴⌵↧√∨\s]+")
+_ONLY_SYMBOLS = re.compile(rf"[{CHARACTERISTICS}⌀⌴⌵↧√∨×\s]+")
 _SAME_ANGLE = 6.0  # degrees
 
 

@@ -43,9 +43,13 @@ _LOOKS = (
     read_frames,
     read_stacks,
 )
-MARKS = frozenset("+-—=|/\\.,'、…·:>⊕丨")  # a stroke or a centre mark of the drawing is read as one of these
-HOLES = frozenset("0Oo○〇⌖申中口日田回十一二工")  # circles and rectangles
+MARKS = frozenset("+-—=|/\\.,'、…·:>⊕丨十")  # strokes and centre marks of the drawing are read as these
+HOLES = frozenset("0Oo○〇⌖申中口日田回一二工")  # circles and rectangles
 DASHES = frozenset("1IlL|/↗一丨")  # dashes of hidden edges, also where two meet, or of a pitch circle
+CORNERS = frozenset("1L7")  # lines that meet, where they are larger than text
+PROJECTION = re.compile(
+    "[日丑□][④Ⓜ宙◎]"
+)  # the sign of the method of projection: a cone and two circles with their axes
 _SENTENCE = re.compile("[\u4e00-\u9fff].*。$")  # a Chinese note may end with a number
 _LAST_ALONE = re.compile(r"(?<=\s)[COPSUVWXZ×]$")
 _RING = re.compile(r"\d°$")
@@ -160,15 +164,23 @@ def _is_ring(parts: Parts, n: int) -> bool:
 
 
 def _is_shape(text: str, score: float, line: Fitted, usual_height: float, page: tuple[int, ...]) -> bool:
-    """Is what was read a hole, a stroke, dashes or an arrow of the drawing? `page` is (height, width, …)."""
-    if DASHES.issuperset(text) and (not line.box.score or (len(text) > 1 and _are_bars(line.crop))):
-        return not at_edge(line.box.x, line.box.y, page[1], page[0])  # where zones have numbers
-    if len(text) != 1 or (line.ink and text not in MARKS and text not in HOLES):
+    """Is what was read a hole, a stroke, dashes, a corner or an arrow of the drawing? `page` is (height, width, …)."""
+    if PROJECTION.match(text) or MARKS.issuperset(text):
+        return True
+    size = line.box.height / usual_height
+    if DASHES.issuperset(text):
+        doubtful = text == "1" and score < 0.8  # the head of an arrow
+        bars = (len(text) > 1 or text == "1") and _are_bars(line.crop)
+        if not line.box.score or bars or doubtful:
+            return not at_edge(line.box.x, line.box.y, page[1], page[0])  # where zones have numbers
+    if text in CORNERS and score < 0.98 and size > 1.7:
+        return True
+    if len(text) != 1 or (line.ink and text not in HOLES):
         return False
-    if not line.ink or text in MARKS:
+    if not line.ink:
         return True
     round_zero = text in "0Oo○〇" and line.aspect > 0.85  # a figure is narrower than a circle
-    return round_zero or score < 0.9 or not 0.6 < line.box.height / usual_height < 1.5
+    return round_zero or score < 0.9 or not 0.6 < size < 1.5
 
 
 def _without_doubles(found: Sequence[Fitted], readings: Sequence[Reading]) -> list[tuple[Fitted, Reading]]:
