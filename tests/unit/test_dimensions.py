@@ -260,6 +260,8 @@ def test_other_ways_to_write_them(text, wanted):
         "H7",
         "6X",
         "3 PLACES",
+        "4孔",
+        "2处",
         "±0.1",
         "+0.03",
         "0",

@@ -52,7 +52,7 @@ def parse_dimension(text: str) -> Dimension | None:
     The whole line must make sense: an unknown word makes it a note.
     """
     spelled, inches = _without_other_unit(_spelled(text))
-    if not any(c.isdigit() or c == "▽" for c in spelled):
+    if not any(c.isdigit() or c == "▽" for c in spelled) or _is_only_a_count(spelled):
         return None
     # `2×45°` is a chamfer before it is two angles, but `4×20` is four times 20 before it is a 4 with something behind.
     for counted, readers in ((False, _READERS[:-1]), (True, _READERS), (False, _READERS[-1:])):
@@ -74,6 +74,12 @@ def parse_dimension(text: str) -> Dimension | None:
                 return None  # 10x8 is a section, a key, a plate
             return _finished(dimension, tail, count, normalise(text))
     return None
+
+
+def _is_only_a_count(text: str) -> bool:
+    """4孔, 2 PLACES: of a dimension that stands elsewhere."""
+    scan = Scanner(text)
+    return take_count(scan) is not None and scan.done
 
 
 def _spelled(text: str) -> str:
