@@ -112,6 +112,17 @@ def test_hatching_is_no_edge_of_the_part() -> None:
     assert np.count_nonzero(cut.lines[inner]) == pytest.approx(np.count_nonzero(bare.lines[inner]), rel=0.15)
 
 
+def test_circles_within_each_other_are_no_hatching() -> None:
+    image = sheet()
+    circles = np.zeros_like(image)
+    for radius in (100, 120, 140, 160):
+        cv2.circle(circles, (900, 600), radius, 255, WEIGHT)
+    image[circles > 0] = 0
+    (view,) = isolate(image)
+    inner = view.lines[10:-10, 10:-10]
+    assert np.count_nonzero(inner) > 0.95 * np.count_nonzero(circles) * (2000 / 2339) ** 2
+
+
 def test_a_scan_in_one_weight_finds_the_file_it_was_drawn_from(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

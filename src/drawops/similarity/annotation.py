@@ -23,6 +23,7 @@ _RINGS = np.arange(4)  # pixels: the circles around a head on which its lines ar
 _OPPOSITE = -0.86  # cosine
 _ALONG = 0.97  # cosine: how straight the way is between two heads of one line
 _HATCH = 11  # pixels that a line of a hatching is long, at least
+_BENT, _BENT_UP_TO = 0.09, 100  # of its length, up to that length, the rise of an arc
 _EDGE = 15  # pixels of an edge, level or upright, at which it ends
 _PITCH = 60  # of the longer side: the widest hatching
 _INKED = 0.5  # of that way: the rest may be a text
@@ -159,12 +160,27 @@ def hatching(lines: Mask) -> Mask:
     pitch = max(lines.shape) // _PITCH
     found = np.zeros_like(lines)
     for diagonal in (np.eye(_HATCH, dtype=np.uint8), np.eye(_HATCH, dtype=np.uint8)[::-1]):
-        slanted = cv2.morphologyEx(lines, cv2.MORPH_OPEN, diagonal)
+        slanted = _straight(cv2.morphologyEx(lines, cv2.MORPH_OPEN, diagonal))
         area = cv2.morphologyEx(slanted, cv2.MORPH_CLOSE, block(pitch))
         area = cv2.morphologyEx(area, cv2.MORPH_OPEN, block(pitch))
         found |= cv2.dilate(slanted, block(3)) & area
     edges = [cv2.morphologyEx(lines, cv2.MORPH_OPEN, np.ones(side, np.uint8)) for side in ((1, _EDGE), (_EDGE, 1))]
     return found & lines & ~(edges[0] | edges[1])
+
+
+def _straight(slanted: Mask) -> Mask:
+    """Without pieces that bend: circles within each other run side by side too."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(slanted)
+    bent = np.zeros(len(stats), bool)
+    for label, (left, top, w, h, _) in enumerate(stats[1:].tolist(), start=1):
+        if max(w, h) < 2 * _HATCH:
+            continue  # of so short a piece nothing is known
+        y, x = np.nonzero(labels[top : top + h, left : left + w] == label)
+        along, aside = sorted((x + y, x - y), key=np.ptp, reverse=True)
+        length = np.ptp(along)
+        bend = np.polyfit(along - along.mean(), aside, 2)[0] * (length / 2) ** 2
+        bent[label] = abs(bend) > _BENT * min(length, _BENT_UP_TO)
+    return slanted & ~binary(bent)[labels]
 
 
 def without_small_pieces(ink: Mask, largest: int) -> Mask:

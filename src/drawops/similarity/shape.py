@@ -100,6 +100,7 @@ def isolate(page: Page | Image, lines: Iterable[TextLine] = ()) -> list[View]:
         solid, everything = _solid(outlines, told=True), _solid(drawn, told=True)
     else:
         solid, everything, drawn = _solids_of_a_scan(sheet, outlines, one_weight=one_weight)
+        outlines = outlines & drawn  # hatching may be as heavy
     if solid is everything or cv2.countNonZero(solid) < 0.25 * cv2.countNonZero(everything):
         solid, outlines = everything, drawn  # what seemed light were outlines too
     if cv2.countNonZero(solid) < cv2.countNonZero(outlines) / 2:  # nothing closed: the drawn lines are the shape
