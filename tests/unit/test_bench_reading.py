@@ -27,6 +27,13 @@ def test_a_line_read_in_two_parts_is_right():
     assert score(truth, [line("-0.2", 90, 20), line("ø20 +0.1", 0, 0)]) == Score(1, 1, 0, 11)
 
 
+def test_lines_read_as_one_are_right():
+    truth = [TrueLine("⌀20", quad(0, 20)), TrueLine("+0.1", quad(100, 10)), TrueLine("-0.2", quad(100, 35))]
+    whole = {"text": "⌀20 +0.1/-0.2", "quad": quad(0, 5, 200, 55)}
+    assert score(truth, [whole]).right == 3
+    assert score(truth, [{**whole, "text": "⌀20 +0.1"}]).right == 0
+
+
 def test_a_wrong_character_counts_once_and_a_missing_line_with_all_its_characters():
     truth = [TrueLine("12.5", quad(0, 0)), TrueLine("R3", quad(0, 200))]
     found = score(truth, [line("12.6", 0, 0)])

@@ -2,7 +2,8 @@
 
 Truth lies beside a drawing: `<stem>.csv` in eDOCr2's form (eight numbers x, y and the label, without a heading), or
 `Label.txt`. A reader may cut a page into other lines than the truth does, so a true line is compared with all text read
-at its place, as https://github.com/javvi51/edocr2 does; how its parts follow each other is not judged.
+at its place, as https://github.com/javvi51/edocr2 does, and so are those that were read as one line (a size and its
+deviations); how the parts follow each other is not judged.
 """
 
 import csv
@@ -80,31 +81,30 @@ def score(truth: Iterable[TrueLine], lines: Sequence[Mapping[str, Any]]) -> Scor
     A line that is not right costs its edits, at most its own characters. Brackets, REF and the roughness tick are left
     out on both sides.
     """
-    total = Score()
+    truth, total = list(truth), Score()
     quads = [np.asarray(line["quad"], float) for line in lines]
     grown = [_grown(quad) for quad in quads]
+    at: list[set[int]] = []
     for true in truth:
         quad = np.asarray(true.quad, float)
         area = _grown(quad)
-        there = [
-            str(line["text"])
-            for line, own, around in zip(lines, quads, grown, strict=True)
-            if _inside(area, own.mean(axis=0)) or _inside(around, quad.mean(axis=0))
-        ]
-        wanted, got = _folded(true.text), _folded(" ".join(there))
-        characters = len(_joined(wanted))
-        right = _joined(wanted) == _joined(got) or Counter(_TOKEN.findall(wanted)) == Counter(_TOKEN.findall(got))
-        edits = (
-            0
-            if right
-            else min(
-                Levenshtein.distance(_joined(wanted), _joined(got)),
-                Levenshtein.distance(_sorted(wanted), _sorted(got)),
-                characters,
-            )
-        )
-        total += Score(int(right), 1, edits, characters)
+        both = enumerate(zip(quads, grown, strict=True))
+        at.append({j for j, (own, around) in both if _inside(area, own.mean(axis=0)) or _inside(around, quad.mean(axis=0))})
+    for true, there in zip(truth, at, strict=True):
+        got = " ".join(str(lines[j]["text"]) for j in sorted(there))
+        together = " ".join(other.text for other, its in zip(truth, at, strict=True) if its & there)
+        characters = len(_joined(_folded(true.text)))
+        edits = min(_edits(true.text, got), _edits(together, got) if there else characters, characters)
+        total += Score(int(not edits), 1, edits, characters)
     return total
+
+
+def _edits(wanted: str, got: str) -> int:
+    """Characters to change, 0 where both are the same but for the order of their parts."""
+    wanted, got = _folded(wanted), _folded(got)
+    if Counter(_TOKEN.findall(wanted)) == Counter(_TOKEN.findall(got)):
+        return 0
+    return min(Levenshtein.distance(_joined(wanted), _joined(got)), Levenshtein.distance(_sorted(wanted), _sorted(got)))
 
 
 def _edocr2(file: Path) -> list[TrueLine]:
