@@ -25,6 +25,7 @@ from drawops.ocr.second_looks import (
     along_their_ink,
     at_full_size,
     by_convention,
+    close_up,
     in_one_piece,
     other_ways_round,
     with_their_numbers,
@@ -36,6 +37,7 @@ from drawops.settings import Settings
 
 _LOOKS = (
     at_full_size,
+    close_up,
     other_ways_round,
     along_their_ink,
     with_their_numbers,

@@ -8,10 +8,11 @@ from typing import TypeVar
 from drawops.drawings.model import Image
 from drawops.ocr.askew import along_its_ink
 from drawops.ocr.boxes import SQUARE, Box, goes_on, joined, touching, wrap
-from drawops.ocr.fitting import Fitted, fit, usual_height
+from drawops.ocr.fitting import Fitted, fit, tightened, usual_height
 from drawops.ocr.recogniser import MIN_SCORE, SURE, Read, Reading
 
 _LARGEST = 6.0  # of the usual height: a higher box is no text but part of the drawing, and costs as much as forty lines
+_ROOMY = 0.7  # of the height of their box characters take less in one that has room for more
 _OVERWHELMING = 8  # how many times smaller the doubt (1 - score) of the other way round must be to win
 _UNFINISHED = re.compile(r"(?:^|[\s°×x(])S?[R⌀]$")  # a radius or a diameter without its number
 _NUMBER = re.compile(r"\s*\d[\d.,]*")
@@ -27,6 +28,23 @@ def at_full_size(
     found, readings = list(found), list(readings)
     doubtful = {i: line.shrunk for i, line in enumerate(found) if line.shrunk and readings[i].score < SURE}
     for i, line, reading in _read({i: fit(image, box, shrink=False) for i, box in doubtful.items()}, read):
+        if reading.score >= SURE:
+            found[i], readings[i] = line, reading
+    return found, readings
+
+
+def close_up(
+    image: Image, found: Sequence[Fitted], readings: Sequence[Reading], read: Read
+) -> tuple[list[Fitted], list[Reading]]:
+    """What does not read well in a box far higher than its characters, without the paper around them: there the network
+    takes a 7 for a 1."""
+    found, readings = list(found), list(readings)
+    wide = {
+        i: line.box
+        for i, line in enumerate(found)
+        if line.ink and readings[i].score < SURE and line.ink[1] < _ROOMY * line.box.height
+    }
+    for i, line, reading in _read({i: fit(image, tightened(image, box)) for i, box in wide.items()}, read):
         if reading.score >= SURE:
             found[i], readings[i] = line, reading
     return found, readings
