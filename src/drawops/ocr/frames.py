@@ -24,6 +24,7 @@ _REACH = 12.0  # of the text's height, to either side
 _HIGH = 1.1, 3.2  # a frame's height by that of its text
 _WHOLE = 0.9  # share of a rule that is inked
 _MOST_CELLS = 6
+_BAR = 0.6  # of the height of a cell
 _FIRST = 2.0  # of its height: a wider first cell holds no characteristic but a word of a title block
 _SURE = 0.6
 
@@ -77,17 +78,19 @@ def frame_around(image: Image, line: Fitted) -> Fitted | None:
     top, bottom, left, right, walls = rules
     clean = window.copy()
     gone = cv2.dilate(ink & walls.view(np.uint8), np.ones((1, 3), np.uint8))
-    clean[gone.astype(bool)] = paper_colour(window)
+    clean[gone.astype(bool)] = clean[:top] = clean[bottom:] = paper_colour(window)
     inside = ink_parts(clean[top:bottom, left:right])
     letters = np.maximum(inside.widths, inside.heights) >= max(2, 0.1 * tall)
-    letters &= (inside.top > 0) & (inside.bottom < bottom - top)
+    # What reaches the rule above or below is a rest of it, but for the long bars of ∥; what reaches both is one of a wall.
+    cut = (inside.top == 0).astype(int) + (inside.bottom == bottom - top)
+    letters &= (cut == 0) | ((cut == 1) & (inside.heights > _BAR * (bottom - top)))
     if not letters.any():
         return None
     margin = MARGIN * tall
     x0 = max(left, round(left + float(inside.left[letters].min()) - margin))
     x1 = min(right, round(left + float(inside.right[letters].max()) + margin))
-    y0 = max(top, round(top + float(inside.top[letters].min()) - margin))
-    y1 = min(bottom, round(top + float(inside.bottom[letters].max()) + margin))
+    y0 = max(0, round(top + float(inside.top[letters].min()) - margin))
+    y1 = min(len(clean), round(top + float(inside.bottom[letters].max()) + margin))
     box = around.part(float(x0), float(y0), float(x1), float(y1))
     return Fitted(box, np.ascontiguousarray(clean[y0:y1, x0:x1]), (x1 - x0 - 2 * margin, y1 - y0 - 2 * margin), True)
 
