@@ -17,6 +17,7 @@ _LOWER = 0.67  # height ratio below which one is a row of the other
 _ASKEW = 8.0  # degrees
 _LARGER = 5.0  # shorter side by the longer one of a lone character from which a box around it is a part of the drawing
 _LONG = 6.0  # length by height from which a box's angle can be trusted
+_SHORT = 4.0  # and up to which it says little
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def levelled(boxes: Sequence[Box]) -> list[Box]:
     found = []
     for box in boxes:
         off = lean(box.angle - page)
-        most = 1.5 * _ASKEW if box.length < 0.5 * _LONG * box.height else _ASKEW
+        most = 1.5 * _ASKEW if box.length < _SHORT * box.height else _ASKEW
         if off == 0 or abs(off) > most or box.length > _LONG * box.height:
             found.append(box)
             continue

@@ -18,6 +18,8 @@ _ROW = re.compile(r"\(?(?:[+\-±]?\s*\d*[.,]\d+|[+\-±]\s*\d+|[0Oo]|0[.,]0+)\s*[
 _SPECK = re.compile(r"^[0Oo]\s*[′'`·.,|]$")  # the end of a dash beside a zero
 _MARGIN = 3  # pixels of paper around a row
 _SLIM = 0.35  # of its height: slimmer than a 0
+_STROKE = 1.5  # of the height of characters, and
+_FLAT = 0.15  # of its own length as high: a line, and no minus
 _SMALLEST_ROW = 7  # pixels; lower rows can't be read
 
 
@@ -131,6 +133,8 @@ def split_stack(line: Fitted) -> Stack | None:
     parts = ink_parts(line.crop)
     real = (np.maximum(parts.widths, parts.heights) >= 2) & (parts.widths < columns)
     real &= ~encloses(parts, real)  # lines of the drawing around the text
+    tall = parts.heights[real].max(initial=0)
+    real &= (parts.widths < _STROKE * tall) | (parts.heights > _FLAT * parts.widths)  # and below it
     first, last = round(0.35 * rows), round(0.65 * rows)
     high = real & (parts.heights >= _SMALLEST_ROW)
     if not np.any(high & (parts.bottom <= last)) or not np.any(high & (parts.top >= first)):
