@@ -49,9 +49,8 @@ MARKS = frozenset("+-—=|/\\.,'、…·:>⊕丨十")  # strokes and centre mark
 HOLES = frozenset("0Oo○〇⌖申中口日田回一二工")  # circles and rectangles
 DASHES = frozenset("1IlL|/↗一丨")  # dashes of hidden edges, also where two meet, or of a pitch circle
 CORNERS = frozenset("1L7")  # lines that meet, where they are larger than text
-PROJECTION = re.compile(
-    "[日丑□][④Ⓜ宙◎]"
-)  # the sign of the method of projection: a cone and two circles with their axes
+PROJECTION = re.compile("[日丑□][④Ⓜ宙◎]")  # the sign of the method of projection: a cone, two circles and their axes
+OUTLINES = re.compile(r"[日口中申田回宙⌖◎⊕⌭ニ二三¬:=\s-]+[0:\s]*")  # that sign too, hidden edges side by side
 _SENTENCE = re.compile("[\u4e00-\u9fff].*。$")  # a Chinese note may end with a number
 _LAST_ALONE = re.compile(r"(?<=\s)[COPSUVWXZ×]$")
 _RING = re.compile(r"\d°$")
@@ -167,7 +166,8 @@ def _is_ring(parts: Parts, n: int) -> bool:
 
 def _is_shape(text: str, score: float, line: Fitted, usual_height: float, page: tuple[int, ...]) -> bool:
     """Is what was read a hole, a stroke, dashes, a corner or an arrow of the drawing? `page` is (height, width, …)."""
-    if PROJECTION.match(text) or MARKS.issuperset(text):
+    doubtful_outlines = score < SURE and len(text) > 1 and OUTLINES.fullmatch(text)
+    if PROJECTION.match(text) or MARKS.issuperset(text) or doubtful_outlines:
         return True
     size = line.box.height / usual_height
     if DASHES.issuperset(text):
