@@ -71,7 +71,7 @@ def fit(image: Image, box: Box, *, shrink: bool = True) -> Fitted:
     top, bottom = rows / 2 - box.height / 2, rows / 2 + box.height / 2
     parts = ink_parts(window)
     letters = _letters(parts, left, top, right, bottom)
-    clean, rules = _without_lines(window, parts, (left, top, right, bottom), _tall(parts, letters))
+    clean, rules = _without_lines(window, parts, (left, top, right, bottom), letters)
     if rules:  # characters that hung on a line stand free now
         parts = ink_parts(clean)
         freed = any_of(parts, rules.hung)
@@ -115,7 +115,7 @@ def tightened(image: Image, box: Box) -> Box:
     rows, columns = window.shape[:2]
     parts = ink_parts(window)
     ink = (parts.widths < 2.5 * rows) & (parts.heights < rows)
-    clean, rules = _without_lines(window, parts, (0, 0, columns, rows), _tall(parts, ink))
+    clean, rules = _without_lines(window, parts, (0, 0, columns, rows), ink)
     if rules:
         parts = ink_parts(clean)
     inside = (parts.left > 0) & (parts.top > 0) & (parts.right < columns) & (parts.bottom < rows)
@@ -257,22 +257,23 @@ def _near(left: NDArray[np.int32], right: NDArray[np.int32], tall: float) -> flo
 
 
 def _without_lines(
-    window: Image, parts: Parts, core: tuple[float, float, float, float], tall: float
+    window: Image, parts: Parts, core: tuple[float, float, float, float], letters: NDArray[np.bool_]
 ) -> tuple[Image, _Rules | None]:
     """The window with straight lines painted over, and those that hung on something.
 
     A piece of ink that is nothing but a straight stroke in the box goes as a whole, at whatever angle. From one that is
     more, and goes on outside of the box (the walls of a frame, a line that letters stand on), the level and upright
-    strokes are taken that are clearly longer than the characters, which are `tall`, have them.
+    strokes are taken that are clearly longer than the characters, the `letters`, have them; from a frame around these too.
     """
     left, top, right, bottom = (round(v) for v in core)
-    height = bottom - top
-    long = (parts.widths > 2.5 * height) | (parts.heights > 1.25 * height)
+    height, tall = bottom - top, _tall(parts, letters)
+    frames = encloses(parts, letters) & ~letters & (parts.top >= top) & (parts.bottom <= bottom)
+    long = frames | (parts.widths > 2.5 * height) | (parts.heights > 1.25 * height)
     if not long.any():
         return window, None
     clean = window.copy()
     beyond = (parts.top < top - 1) | (parts.bottom > bottom + 1)
-    beyond |= (parts.left < left - 0.5 * height) | (parts.right > right + 0.5 * height)
+    beyond |= frames | (parts.left < left - 0.5 * height) | (parts.right > right + 0.5 * height)
     strokes, knots = np.zeros(len(long) + 1, bool), np.zeros(len(long) + 1, bool)
     for n in np.flatnonzero(long):
         rows = slice(max(0, top, parts.top[n]), max(0, min(bottom, parts.bottom[n])))

@@ -24,6 +24,7 @@ _REACH = 12.0  # of the text's height, to either side
 _HIGH = 1.1, 3.2  # a frame's height by that of its text
 _WHOLE = 0.9  # share of a rule that is inked
 _MOST_CELLS = 6
+_OWN = 0.7  # share of a box above and below which rules must run: its ends may reach over a frame
 _BAR = 0.6  # of the height of a cell
 _FIRST = 2.0  # of its height: a wider first cell holds no characteristic but a word of a title block
 _SURE = 0.6
@@ -65,14 +66,15 @@ def frame_around(image: Image, line: Fitted) -> Fitted | None:
     """The text of the row of two or more ruled cells that a line stands in, without the rules; None where there is none."""
     assert line.ink
     tall = line.ink[1]
-    if not _between_rules(image, line.box, tall):
+    own = _OWN * line.box.length
+    if not _between_rules(image, replace(line.box, length=own), tall):
         return None
     around = Box(
         line.box.x, line.box.y, line.box.length + 2 * _REACH * tall, 2 * _HIGH[1] * tall, line.box.angle, line.box.score
     )
     window = crop_line(image, around.quad())
     ink = ink_mask(window)
-    rules = _rules_around(ink, tall, line.box.length)
+    rules = _rules_around(ink, tall, own)
     if rules is None:
         return None
     top, bottom, left, right, walls = rules

@@ -42,10 +42,10 @@ def close_up(
     wide = {
         i: line.box
         for i, line in enumerate(found)
-        if line.ink and line.ink[1] < _ROOMY * line.box.height and (readings[i].score < SURE or len(readings[i].text) == 1)
+        if line.ink and line.ink[1] < _ROOMY * line.box.height and readings[i].score < SURE
     }
     for i, line, reading in _read({i: fit(image, tightened(image, box)) for i, box in wide.items()}, read):
-        if reading.score >= max(SURE, readings[i].score):
+        if reading.score >= SURE:
             found[i], readings[i] = line, reading
     return found, readings
 
