@@ -113,7 +113,7 @@ def test_the_size_is_not_lost_where_only_its_deviation_contradicts_the_whole():
 
 
 def test_short_boxes_stand_as_the_page_does():
-    askew, slanted, line = Box(100, 100, 90, 40, -5), Box(300, 100, 90, 40, 30), Box(200, 300, 400, 30, 0)
+    askew, slanted, line = Box(100, 100, 140, 40, -11), Box(300, 100, 90, 40, 30), Box(200, 300, 400, 30, 0)
     level, same, long = levelled([askew, slanted, line])
     assert (level.angle, same, long) == (0, slanted, line)
     assert level.bounds()[0] <= min(x for x, _ in askew.quad()) and level.bounds()[1] <= min(y for _, y in askew.quad())

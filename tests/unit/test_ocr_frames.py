@@ -51,6 +51,29 @@ def test_the_row_around_one_cell_is_found_without_its_walls():
     assert not (row.crop.min(axis=2) < 128).mean(axis=0).max() > 0.9
 
 
+def test_bars_that_reach_the_lower_rule_stay():
+    page = framed("I", "0.02", "A")
+    left = int(np.flatnonzero((page[150] < 128).any(axis=1))[0])  # the first wall
+    cv2.rectangle(page, (left + 6, 126), (left + 50, 174), (255, 255, 255), -1)
+    for x in (left + 20, left + 32):
+        page[132:177, x : x + 5] = 0
+    row = frame_around(page, fit(page, Box(400, 150, 80, 40, 0)))
+    assert row is not None
+    assert row.box.bounds()[0] < left + 20
+    ink = row.crop.min(axis=2) < 128
+    assert ink[:, : ink.shape[1] // 4].sum() > 2 * 4 * 36
+    assert not ink[[0, -1]].any()  # the rules are gone
+
+
+def test_a_box_that_reaches_over_a_frame_tells_it_all_the_same():
+    page = framed("⊥", "0.02", "A")
+    cv2.line(page, (230, 200), (310, 130), (0, 0, 0), 2)  # its leader
+    box = Box(390, 150, 250, 64, 0)
+    line = fit(page, box)
+    assert line.ink is not None and line.ink[1] < 40  # the walls, 56 high, are gone
+    assert frame_around(page, line) is not None
+
+
 def test_a_size_on_its_line_and_a_text_in_one_cell_are_no_frame():
     line = framed()
     text = text_picture("0.5", size=28, margin=0)

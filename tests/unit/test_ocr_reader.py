@@ -421,3 +421,15 @@ def test_a_lone_one_is_a_figure_and_no_bar_head_of_an_arrow_or_corner() -> None:
         "L", 1.0, text_picture("L"), height=60.0
     )
     assert is_shape("---+", 0.6, bar) and not is_shape("-A-", 0.9, bar)
+
+
+def test_outlines_of_the_drawing_are_no_text_unless_they_read_well():
+    line = Fitted(Box(300, 300, 90, 30, 0), np.full((30, 90, 3), 255, np.uint8), (80.0, 24.0))
+    for text, score, shape in (
+        ("日宙", 0.7, True),
+        ("二二:", 0.8, True),
+        ("日中", 0.95, False),
+        ("中国", 0.7, False),
+        ("10", 0.7, False),
+    ):
+        assert _is_shape(text, score, line, 30.0, (600, 900, 3)) == shape

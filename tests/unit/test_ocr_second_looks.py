@@ -10,7 +10,7 @@ from drawops.ocr.askew import along_its_ink
 from drawops.ocr.boxes import Box
 from drawops.ocr.fitting import Fitted, fit
 from drawops.ocr.recogniser import Reading
-from drawops.ocr.second_looks import along_their_ink, by_convention, in_one_piece
+from drawops.ocr.second_looks import along_their_ink, by_convention, close_up, in_one_piece
 from tests.pictures import text_picture
 
 
@@ -86,3 +86,17 @@ def test_the_same_text_found_twice_is_not_made_longer():
     twice = [Fitted(Box(150, y, 110, 40, 90.0), image, None) for y in (152, 146)]
     found, _ = in_one_piece(image, twice, [Reading("R140", 0.9)] * 2, Reads(Reading("R140R140", 0.99)))
     assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("height", "score", "closer", "text"),
+    [(50, 0.8, "7", "7"), (50, 0.95, "7", "1"), (36, 0.8, "7", "1"), (50, 0.8, "", "1")],
+)
+def test_a_small_figure_in_a_large_box_is_read_from_close_up_where_it_is_in_doubt(height, score, closer, text):
+    image = page("7", 0.0)
+    line = fit(image, Box(150, 150, height, height, 0.0))
+    (found,), (reading,) = close_up(
+        image, [line], [Reading("1", score)], lambda crops: [Reading(closer, 0.99) for _ in crops]
+    )
+    assert reading.text == text
+    assert (found.box.height < line.box.height) == (text == "7")

@@ -86,6 +86,16 @@ def test_a_line_of_the_drawing_around_the_rows_does_not_hide_them():
     assert parts is not None and parts.upper.box.bounds()[3] <= parts.lower.box.bounds()[1] + 1
 
 
+def test_a_line_of_the_drawing_below_the_size_is_no_part_of_it():
+    crop = stack("28.3", "+0.2", "0")
+    picture = np.full((90, crop.shape[1], 3), 255, np.uint8)
+    picture[10:74] = crop
+    picture[80:83, 4 : crop.shape[1] // 2] = 0
+    parts = split_stack(fitted(picture))
+    assert parts is not None and parts.before is not None
+    assert parts.before.box.bounds()[3] < 80
+
+
 @pytest.mark.parametrize(
     ("size", "upper", "lower"), [("28.3", "+0.2", "0"), ("110", "+0.1", "-0.05"), ("63", "0", "-0.1")]
 )

@@ -89,7 +89,9 @@ def score(truth: Iterable[TrueLine], lines: Sequence[Mapping[str, Any]]) -> Scor
         quad = np.asarray(true.quad, float)
         area = _grown(quad)
         both = enumerate(zip(quads, grown, strict=True))
-        at.append({j for j, (own, around) in both if _inside(area, own.mean(axis=0)) or _inside(around, quad.mean(axis=0))})
+        at.append(
+            {j for j, (own, around) in both if _inside(area, own.mean(axis=0)) or _inside(around, quad.mean(axis=0))}
+        )
     for true, there in zip(truth, at, strict=True):
         got = " ".join(str(lines[j]["text"]) for j in sorted(there))
         together = " ".join(other.text for other, its in zip(truth, at, strict=True) if its & there)

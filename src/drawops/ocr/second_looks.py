@@ -45,7 +45,7 @@ def close_up(
         if line.ink and line.ink[1] < _ROOMY * line.box.height and readings[i].score < SURE
     }
     for i, line, reading in _read({i: fit(image, tightened(image, box)) for i, box in wide.items()}, read):
-        if reading.score >= SURE:
+        if reading.score >= SURE and len(reading.text) >= len(readings[i].text):
             found[i], readings[i] = line, reading
     return found, readings
 
