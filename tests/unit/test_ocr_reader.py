@@ -300,6 +300,11 @@ def test_garbage_of_a_font_without_encoding_gives_way_to_the_reading(inked):
     assert [(t.text, t.source) for t in combine(garbage, read, inked)] == [("R25", "ocr"), ("Steel", "ocr")]
 
 
+def test_a_reading_of_a_piece_does_not_contradict_the_whole(inked):
+    whole, piece = line("⌖ ⌀0.1Ⓜ A B", 300, width=300), line("(M)A", 320, width=160, source="ocr", score=0.9)
+    assert [t.text for t in combine([whole], [piece], inked)] == ["⌖ ⌀0.1Ⓜ A B"]
+
+
 def test_text_that_the_page_does_not_show_is_left_out():
     white = np.full((100, 300, 3), 255, np.uint8)
     assert combine([line("hidden", 100)], [], white) == []

@@ -13,13 +13,14 @@ from drawops.datasets.text import normalise
 from drawops.drawings.crops import crop_line
 from drawops.drawings.model import Image, TextLine
 from drawops.drawings.symbols import PARTIAL
-from drawops.ocr.boxes import box_of_quad, overlap
+from drawops.ocr.boxes import Box, box_of_quad, overlap
 
 SAME_PLACE = 0.5  # share of the smaller box from which a read and a vector line are the same text
 UNLIKE = 0.3  # below this similarity the file's text is not what the picture shows
 CONVINCING = 0.8  # score from which a reading may contradict the file
 ALONE = 0.7  # score from which a reading stands that the file knows nothing of
 
+_MOST = 0.75  # share of the file's text that a reading which contradicts it covers
 _MISREAD = 8  # the reading of a text may be wrong in one of so many characters
 _SYMBOLS = "⌀□◇⌴⌵↧∠⊥∥⏥◎⌖⌯○⌭⌒⌓⌰⌳∨√"
 _ONLY_SYMBOLS = re.compile(rf"[{_SYMBOLS}×±°\s]+")
@@ -49,7 +50,7 @@ def combine(vector: Sequence[TextLine], read: Sequence[TextLine], image: Image) 
         parts = _in_order(whole, [vector[j] for j in covered])
         if completed := _completed(whole, parts):
             replaced[i] = completed
-        elif parts and _is_wrong(parts, whole):
+        elif parts and _reaches_over(seen[i], [boxes[j] for j in covered]) and _is_wrong(parts, whole):
             replaced[i] = whole
         else:
             continue
@@ -68,6 +69,11 @@ def _in_order(whole: TextLine, parts: Sequence[TextLine]) -> list[TextLine]:
     """The parts of a line in its direction."""
     along = np.subtract(whole.quad[1], whole.quad[0])
     return sorted(parts, key=lambda part: float(np.dot(part.quad[0], along)))
+
+
+def _reaches_over(read: Box, parts: Sequence[Box]) -> bool:
+    """Is most of the parts inside a reading? One of a piece of them does not tell what the whole says."""
+    return sum(overlap(read, part) for part in parts) > _MOST * sum(part.area for part in parts)
 
 
 def _plain(text: str) -> str:
