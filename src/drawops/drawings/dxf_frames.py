@@ -24,12 +24,8 @@ from drawops.drawings.harvest import Piece
 _GDT_LETTERS = str.maketrans("abcdefghijklmnopqrstuvwx", "∠⊥⏥⌓○∥⌭↗⌯⌖⌒ⓁⓂ⌀□Ⓟ℄◎Ⓢ⌰⏤⌴⌵↧")
 _GDT_RUN = re.compile(r"\\F[^;\\{}]*gdt[^;\\{}]*;([^\\{}%]*)", re.I)  # gdt.shx, AMGDT, AIGDT
 _SIZES = ("dimtxt", "dimgap", "dimscale")
-_STYLE = {
-    "dimtxt": 0.18,
-    "dimgap": 0.09,
-    "dimscale": 1.0,
-    "dimtxsty": "Standard",
-}  # where a style leaves it out, in AutoCAD
+# What AutoCAD takes where a style leaves it out.
+_STYLE = {"dimtxt": 0.18, "dimgap": 0.09, "dimscale": 1.0, "dimtxsty": "Standard"}
 
 
 def with_gdt_symbols(content: str) -> str:
