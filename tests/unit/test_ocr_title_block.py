@@ -178,6 +178,26 @@ def test_values_look_like_their_field():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("名称 轴承支座", ("name", 0, "轴承支座")),
+        ("材料 HT200", ("material", 0, "HT200")),
+        ("材料45", ("material", 0, "45")),
+        ("图号DW-2024-017", ("number", 0, "DW-2024-017")),
+        ("DRAWING NO 4711-02", ("number", 0, "4711-02")),
+        ("比例1:2", ("scale", 0, "1:2")),
+        ("材料 见明细表。", None),
+        ("图号 见附表", None),
+        ("名称 规格", None),
+        ("Material must be free of scratches", None),
+        ("part of the assembly", None),
+    ],
+)
+def test_a_label_and_its_value_without_a_colon(text, said):
+    assert label_with_value(text) == said
+
+
 def test_the_fields_of_drawn_forms_are_found_in_both_languages(tmp_path):
     from drawops.drawings.synth import generate
 

@@ -41,7 +41,7 @@ _OTHERS = (
     "tolerances, general tolerances, company, customer, owner, part of assembly, remark, remarks, notes, signature, "
     "gepr, geprüft, norm, genehmigt, blatt, oberfläche, allgemeintoleranz, name, urspr, ers f, ers d, ersatz für, "
     "审核, 批准, 标准化, 工艺, 校对, 会签, 审定, 数量, 图幅, 单位, 签名, 标记, 处数, 分区, 更改文件号, 更改内容, 投影, "
-    "未注公差, 共张, 第张, 共张第张, 备注, 签字, 序号, 件数"
+    "未注公差, 共张, 第张, 共张第张, 备注, 签字, 序号, 件数, 规格, 型号, 规格型号"
 )
 
 
@@ -73,6 +73,8 @@ _LOOKS = {
         r"[A-Z]{1,2}|\d{1,3}|[A-Z][./-]?\d{1,2}|\d{1,2}[.]\d{1,2}|V\d+(?:\.\d+)*|-|–", re.IGNORECASE
     ),
 }
+_BEHIND_LABEL = re.compile(r"[:：]\s*|\s+|(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])")
+_CHINESE = re.compile(r"[\u4e00-\u9fff\s]+")
 _NUMBER = re.compile(r"(?=.*\d)[A-Z0-9][A-Z0-9._/-]*(?: ?[A-Z0-9._/-]+){0,2}", re.IGNORECASE)
 _SHEET = re.compile(r"A[0-5](?: ?[xX×] ?\d)?|.*\d+ ?(?:of|von|/) ?\d+|共.*张.*|第.*张", re.IGNORECASE)
 
@@ -102,14 +104,24 @@ def is_gb_label(text: str) -> bool:
 
 
 def label_with_value(text: str) -> tuple[str, int, str] | None:
-    """(field, rank, value) of a line that holds both: `SCALE 1:2`, `Material: 1.4301`."""
+    """(field, rank, value) of a line that holds both: `SCALE 1:2`, `Material: 1.4301`, `材料 HT200`.
+
+    What may be any words needs a colon, or a label that is Chinese: no sentence of a note begins with one.
+    """
     text = normalise(text)
-    for match in re.finditer(r"[:：]\s*|\s+", text):
-        label, value = label_of(text[: match.start()]), text[match.end() :].strip()
-        if label and label[0] in FIELDS and value and label_of(value) is None:
-            colon = match.group().strip() != ""
-            if label[0] in _LOOKS and looks_like(label[0], value) or colon and label[0] not in _LOOKS:
-                return *label, value
+    for match in _BEHIND_LABEL.finditer(text):
+        name, value = text[: match.start()], text[match.end() :].strip()
+        label = label_of(name)
+        if not label or label[0] not in FIELDS or not value or label_of(value) is not None:
+            continue
+        field, rank = label
+        told = match.group().strip() != "" and field not in _LOOKS
+        if field in _LOOKS or (field == "number" and rank == 0):
+            told = told or looks_like(field, value)
+        elif rank == 0 and _CHINESE.fullmatch(name):
+            told = told or "。" not in value
+        if told:
+            return field, rank, value
     return None
 
 
