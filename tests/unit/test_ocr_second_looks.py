@@ -100,3 +100,13 @@ def test_a_small_figure_in_a_large_box_is_read_from_close_up_where_it_is_in_doub
     )
     assert reading.text == text
     assert (found.box.height < line.box.height) == (text == "7")
+
+
+def test_a_close_look_that_cuts_characters_does_not_count():
+    image = page("100", 0.0, letter=40)
+    image[160:164] = 0  # a dimension line through their feet
+    line = fit(image, Box(150, 150, 130, 62, 0.0))
+    assert line.ink is not None
+    cut = Fitted(line.box, line.crop, (1.2 * line.ink[0], line.ink[1]))  # more than a closer look finds
+    readings = [Reading("10", 0.8)]
+    assert close_up(image, [cut], readings, lambda crops: [Reading("90", 0.95) for _ in crops]) == ([cut], readings)

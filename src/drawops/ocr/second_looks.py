@@ -13,6 +13,7 @@ from drawops.ocr.recogniser import MIN_SCORE, SURE, Read, Reading
 
 _LARGEST = 6.0  # of the usual height: a higher box is no text but part of the drawing, and costs as much as forty lines
 _ROOMY = 0.7  # of the height of their box characters take less in one that has room for more
+_WHOLE = 0.9  # of their extent, at least, have they in a closer one that cuts none
 _OVERWHELMING = 8  # how many times smaller the doubt (1 - score) of the other way round must be to win
 _UNFINISHED = re.compile(r"(?:^|[\s°×x(])S?[R⌀]$")  # a radius or a diameter without its number
 _NUMBER = re.compile(r"\s*\d[\d.,]*")
@@ -45,7 +46,8 @@ def close_up(
         if line.ink and line.ink[1] < _ROOMY * line.box.height and readings[i].score < SURE
     }
     for i, line, reading in _read({i: fit(image, tightened(image, box)) for i, box in wide.items()}, read):
-        if reading.score >= SURE and len(reading.text) >= len(readings[i].text):
+        whole = line.ink and all(new > _WHOLE * old for new, old in zip(line.ink, found[i].ink or (), strict=True))
+        if whole and reading.score >= SURE and len(reading.text) >= len(readings[i].text):
             found[i], readings[i] = line, reading
     return found, readings
 
