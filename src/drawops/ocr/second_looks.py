@@ -38,12 +38,12 @@ def close_up(
     image: Image, found: Sequence[Fitted], readings: Sequence[Reading], read: Read
 ) -> tuple[list[Fitted], list[Reading]]:
     """What does not read well in a box far higher than its characters, without the paper around them: there the network
-    takes a 7 for a 1."""
+    takes a 7 for a 1, and may be sure of it."""
     found, readings = list(found), list(readings)
     wide = {
         i: line.box
         for i, line in enumerate(found)
-        if line.ink and line.ink[1] < _ROOMY * line.box.height and readings[i].score < SURE
+        if line.ink and line.ink[1] < _ROOMY * line.box.height and (readings[i].score < SURE or readings[i].text == "1")
     }
     for i, line, reading in _read({i: fit(image, tightened(image, box)) for i, box in wide.items()}, read):
         whole = line.ink and all(new > _WHOLE * old for new, old in zip(line.ink, found[i].ink or (), strict=True))
