@@ -24,6 +24,7 @@ class ReadingEngine(StrEnum):
     AUTO = "auto"
     ONNXRUNTIME = "onnxruntime"
     OPENVINO = "openvino"
+    OPENVINO_BF16 = "openvino-bf16"
     PADDLEOCR = "paddleocr"
 
 
