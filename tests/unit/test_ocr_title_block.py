@@ -177,7 +177,6 @@ def test_values_look_like_their_field():
     assert label_with_value("SCALE 1:1") == ("scale", 0, "1:1") and label_with_value("NOTES: x") is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -198,6 +197,7 @@ def test_a_label_and_its_value_without_a_colon(text, said):
     assert label_with_value(text) == said
 
 
+@pytest.mark.slow
 def test_the_fields_of_drawn_forms_are_found_in_both_languages(tmp_path):
     from drawops.drawings.synth import generate
 
