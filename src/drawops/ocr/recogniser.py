@@ -166,15 +166,17 @@ class Recogniser:
         return readings
 
     def _read(self, images: Sequence[Image], engine: Engine) -> tuple[list[Reading], list[int]]:
-        """One Reading an image, and which of them a little less exact arithmetic may change."""
+        """One Reading an image, and which of them exact arithmetic may read otherwise."""
         readings = [Reading("", 0.0)] * len(images)
         doubtful: list[int] = []
+        rounds = engine.backend == "openvino-bf16"
 
         def read(members: list[int]) -> None:
             def decode(logits: NDArray[np.float32]) -> None:
                 for index, line in zip(members, logits, strict=True):
                     readings[index] = Reading(*_greedy_of_logits(line, self.charset))
-                    if _DOUBTFUL[0] <= readings[index].score < _DOUBTFUL[1] and _closest(line) < _CLOSE:
+                    unsure = rounds and _DOUBTFUL[0] <= readings[index].score < _DOUBTFUL[1]
+                    if unsure and _closest(line) < _CLOSE:
                         doubtful.append(index)
 
             engine.run(batch_of(images, members), decode)
