@@ -115,11 +115,13 @@ def label_with_value(text: str) -> tuple[str, int, str] | None:
         if not label or label[0] not in FIELDS or not value or label_of(value) is not None:
             continue
         field, rank = label
-        told = match.group().strip() != "" and field not in _LOOKS
-        if field in _LOOKS or (field == "number" and rank == 0):
-            told = told or looks_like(field, value)
-        elif rank == 0 and _CHINESE.fullmatch(name):
-            told = told or "。" not in value
+        colon = match.group().strip() != ""
+        if field not in _LOOKS and (colon or rank > 0):
+            told = colon
+        elif field in _LOOKS or field == "number":
+            told = looks_like(field, value)
+        else:
+            told = _CHINESE.fullmatch(name) is not None and "。" not in value
         if told:
             return field, rank, value
     return None
