@@ -14,6 +14,7 @@ from drawops.errors import InputRefused, NotFound
 from drawops.settings import Settings, prepare_home
 from drawops.similarity import Embedder, ShapeSearch, View, isolate
 from drawops.similarity.embedding import BUILT_IN
+from drawops.similarity.parts import Parts
 from drawops.similarity.search import Hit, _mirrored_last
 
 WHITE = 255
@@ -280,6 +281,32 @@ def test_bad_files_are_refused_by_name_and_the_others_go_on(shapes: ShapeSearch,
     reasons = {Path(r.file).name: r.reason for r in added.refused}
     assert set(reasons) == {"blank.png", "cut.png", "dot.png"}
     assert "blank" in reasons["blank.png"] and "too few" in reasons["dot.png"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
+@pytest.mark.parametrize(("column", "comma"), [("file", ","), ("文件名", ";")])
+def test_a_parts_list_is_taken_as_excel_saves_it(tmp_path: Path, encoding: str, column: str, comma: str) -> None:
+    table = f'{column},类别,备注\r\n法兰（8）.dxf,法兰,"两行\r\n文字"\r\n轴.png\r\n'.replace(",", comma)
+    (tmp_path / "parts.csv").write_bytes(table.encode(encoding))
+    parts = Parts()
+    assert parts.of(tmp_path / "法兰（8）.dxf") == {"类别": "法兰", "备注": "两行\r\n文字"}
+    assert parts.of(tmp_path / "轴.png") == {"类别": "", "备注": ""} and parts.of(tmp_path / "x.png") == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"), [(b"\xff\xfe\xff", "save it as CSV in UTF-8"), (b"part,plant\n1,2\n", "but part, plant")]
+)
+def test_a_parts_list_that_is_none_is_named_once_and_its_drawings_wait(
+    shapes: ShapeSearch, tmp_path: Path, table: bytes, reason: str
+) -> None:
+    for name in "ab":
+        save(tmp_path / "in" / f"{name}.png", sheet())
+    save(tmp_path / "other" / "c.png", sheet())
+    (tmp_path / "in" / "parts.csv").write_bytes(table)
+    added = shapes.add([tmp_path / "in", tmp_path / "other"])
+    assert added.drawings == ["c.png"]
+    (refused,) = added.refused
+    assert Path(refused.file).name == "parts.csv" and reason in refused.reason and "wait" in refused.reason
 
 
 def test_a_folder_without_a_drawing_is_refused_and_one_that_is_indexed_already_is_not(

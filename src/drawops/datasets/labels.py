@@ -4,10 +4,9 @@
 `{"transcription", "points": [[x, y] x 4], "difficult": false}`, points in reading order, in pixels of the page as
 `open_drawing` gives it. Optional keys are `kind` (or PPOCRLabel's `key_cls`) and `angle`. The name is a file name or
 `folder/file` (only the last part counts); `file.pdf#page=1` is page 1 of several, counted from 0.
-`parts.csv` has the columns `file` and `family`, and any others.
+Of `parts.csv` (`drawings.parts_list`) the column `family` is taken.
 """
 
-import csv
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from drawops.drawings.model import Quad, TextLine, quad_angle
+from drawops.drawings.parts_list import PARTS_FILE, read_parts
 from drawops.errors import InputRefused
 
 LABEL_FILE = "Label.txt"
-PARTS_FILE = "parts.csv"
 
 PageName = tuple[str, int]
 """File name and page number from 0."""
@@ -43,12 +42,12 @@ def read_labels(folder: Path) -> Labels:
         InputRefused: a label file is there and can't be read; it says which line.
     """
     pages: dict[PageName, tuple[TextLine, ...]] = {}
-    families: dict[str, str] = {}
+    parts: dict[str, dict[str, str]] = {}
     if (file := folder / LABEL_FILE).is_file():
         pages = parse_label_file(file)
     if (file := folder / PARTS_FILE).is_file():
-        families = _parse_parts(file)
-    return Labels(pages, families)
+        parts = read_parts(file)
+    return Labels(pages, {name: family for name, row in parts.items() if (family := row.get("family", "").strip())})
 
 
 def parse_label_file(file: Path) -> dict[PageName, tuple[TextLine, ...]]:
@@ -129,13 +128,6 @@ def as_quad(points: list[tuple[float, float]]) -> Quad:
     start = int(np.argmin(np.linalg.norm(corners - np.array(points[0]), axis=1)))
     a, b, c, d = ((float(x), float(y)) for x, y in np.roll(corners, -start, axis=0))
     return (a, b, c, d)
-
-
-def _parse_parts(file: Path) -> dict[str, str]:
-    rows = csv.DictReader(_text(file).splitlines())
-    if not {"file", "family"} <= set(rows.fieldnames or ()):
-        raise InputRefused(str(file), "needs the columns 'file' and 'family' in its first line")
-    return {page_name(row["file"])[0]: (row["family"] or "").strip() for row in rows if row["file"]}
 
 
 def _text(file: Path) -> str:

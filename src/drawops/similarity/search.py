@@ -151,7 +151,13 @@ class ShapeSearch:
             if on_file:
                 on_file(file.name, number, len(files))
             try:
-                self._add_file(file, parts.of(file), result)
+                part = parts.of(file)
+            except InputRefused as exc:  # of all drawings beside it: said once
+                if all(refused.file != exc.what for refused in result.refused):
+                    result.refused.append(Refused(exc.what, f"{exc.reason}; the drawings beside it wait for it"))
+                continue
+            try:
+                self._add_file(file, part, result)
             except InputRefused as exc:
                 result.refused.append(Refused(str(file), exc.reason))
         if result.drawings:
