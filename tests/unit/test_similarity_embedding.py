@@ -155,6 +155,15 @@ def test_a_folder_without_two_of_a_class_is_refused_with_what_to_do(tmp_path: Pa
         benchmark(tmp_path, classes="folder", cache=cache)
 
 
+def test_a_folder_of_one_class_measures_nothing_and_is_refused(tmp_path: Path, cache: Path) -> None:
+    for width in (40, 41):
+        (tmp_path / f"x-{width}.png").write_bytes(
+            cv2.imencode(".png", np.full((40, width), 255, np.uint8))[1].tobytes()
+        )
+    with pytest.raises(InputRefused, match=r"all its drawings are of one class by folder: .* or --classes family"):
+        benchmark(tmp_path, classes="folder", cache=cache)
+
+
 def test_the_benchmark_scores_each_vector_kind(tmp_path: Path, cache: Path) -> None:
     views, labels = generated_views(4, 2, seed=7)
     for i, (view, label) in enumerate(zip(views, labels, strict=True)):

@@ -114,6 +114,15 @@ def test_too_few_families_are_refused_with_their_number() -> None:
         learn(examples(12, related=True), epochs=0)
 
 
+def test_a_folder_of_too_few_families_is_refused_before_its_drawings_are_described(
+    tmp_path: Path, settings: Settings
+) -> None:
+    told: list[str] = []
+    with pytest.raises(InputRefused, match="by folder 3 families have .* or try --classes prefix"):
+        train(drawings(tmp_path / "d", 3, 2), settings, say=told.append)
+    assert not told
+
+
 def test_what_is_stored_computes_what_was_trained(learnt: Learnt, settings: Settings) -> None:
     version = store(learnt, settings, {"data": "x"})
     assert version.startswith(f"{BUILT_IN}+") and store(learnt, settings, {}) == version

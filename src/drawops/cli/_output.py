@@ -106,9 +106,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", header_style="bold", show_edge=False)
+    table = Table(header_style="bold", show_edge=False)
     for name in columns:
         table.add_column(name)
     for row in rows:
         table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    if title:  # a title of the table would be broken to its width
+        console().print(escape(title), style="italic", highlight=False)
     console().print(table)

@@ -14,7 +14,7 @@ from drawops.drawings import open_drawing
 from drawops.drawings.model import Image, Page
 from drawops.errors import InputRefused
 from drawops.similarity.embedding import BLOCKS, Describer, Embedder, join, stacked
-from drawops.similarity.labelled import CLASS_HINTS, Classes, labelled_files
+from drawops.similarity.labelled import Classes, advice, labelled_files
 from drawops.similarity.reranking import SHORTLIST, diffused, scores_between, scores_by_size, size_of
 from drawops.similarity.retrieval import Retrieval, retrieval_of_order, retrieval_of_scores
 from drawops.similarity.shape import isolate
@@ -73,16 +73,19 @@ def benchmark(
         classes: see `class_of`. turns: turn each picture by a random quarter and mirror half of them first.
         embedder: a trained one to be measured too.
     Raises:
-        InputRefused: no drawings in the folder, none with a class, or no class with two members.
+        InputRefused: no drawings in the folder, none with a class, only one class, or no class with two members.
     """
     rng, describer = np.random.default_rng(seed), Describer(cache, threads=1)
     labels, views, raw, owners = [], [], [], []
     start = time.process_time()
     files = list(labelled_files(folder, classes))
-    if len({label for _, label in files}) == len(files):
-        others = " or ".join(f"--classes {other} ({hint})" for other, hint in CLASS_HINTS.items() if other != classes)
-        what = f"no two of its {len(files)} drawings are of one class by {classes}: {CLASS_HINTS[classes]}"
-        raise InputRefused(str(folder), f"{what}, or try {others}")
+    several = len({label for _, label in files})
+    if several == len(files):
+        raise InputRefused(
+            str(folder), f"no two of its {len(files)} drawings are of one class by {classes}: {advice(classes)}"
+        )
+    if several == 1:
+        raise InputRefused(str(folder), f"all its drawings are of one class by {classes}: {advice(classes)}")
     for number, (file, label) in enumerate(files, start=1):
         with open_drawing(file) as drawing:
             pages: list[Page | Image] = [drawing.page(0)] if turns else list(drawing.pages())

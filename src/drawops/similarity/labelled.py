@@ -27,6 +27,12 @@ _VIEWS = 4  # the largest of a drawing; small ones are details
 Progress = Callable[[int, int], None]
 
 
+def advice(classes: Classes) -> str:
+    """What to do when the drawings have no classes, or too few, by `classes`."""
+    others = " or ".join(f"--classes {other} ({hint})" for other, hint in CLASS_HINTS.items() if other != classes)
+    return f"{CLASS_HINTS[classes]}, or try {others}"
+
+
 def class_of(file: Path, classes: Classes, parts: Parts) -> str:
     """Its folder, its name before the last `-`, or the `family` of its row in `parts.csv` ('' without one)."""
     if classes == "family":
@@ -45,7 +51,7 @@ def labelled_files(folder: Path, classes: Classes) -> Iterator[tuple[Path, str]]
         raise InputRefused(str(folder), "holds no drawings")
     named = [(file, name) for file in files if (name := class_of(file, classes, parts))]
     if not named:
-        raise InputRefused(str(folder), f"no drawing has a class by {classes}: {CLASS_HINTS[classes]}")
+        raise InputRefused(str(folder), f"no drawing has a class by {classes}: {advice(classes)}")
     for file, name in named:
         with open_drawing(file) as drawing:
             if drawing.sha256 not in seen:

@@ -8,7 +8,8 @@ that neither has seen decides whether the result is better than the frozen vecto
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -303,14 +304,9 @@ def export(head: "torch.nn.Module", target: Path) -> None:
 
 def _split(examples: Sequence[Example], rng: np.random.Generator) -> tuple[list[Example], list[Example], list[Example]]:
     """By family: to learn from, to stop by, to test on. Families of one drawing are only learnt from."""
-    families = _by_family(examples)
-    several = sorted(f for f, members in families.items() if len(members) > 1)
-    if len(several) < MIN_FAMILIES:
-        raise InputRefused(
-            "train-embedding",
-            f"{len(several)} families have two drawings or more, at least {MIN_FAMILIES} are needed: some to learn from, "
-            "some to test on. Without a folder it trains on made-up shapes.",
-        )
+    if too_few := lacking(example.family for example in examples):
+        raise InputRefused("train-embedding", f"{too_few}. Without a folder it trains on made-up shapes.")
+    several = sorted(f for f, members in _by_family(examples).items() if len(members) > 1)
     order = [several[i] for i in rng.permutation(len(several))]
     tests = max(4, round(_TEST * len(order)))
     stops = max(3, round(_STOP * len(order)))
@@ -319,6 +315,14 @@ def _split(examples: Sequence[Example], rng: np.random.Generator) -> tuple[list[
     for example in examples:
         parts[held.get(example.family, 0)].append(example)
     return parts
+
+
+def lacking(families: Iterable[str]) -> str:
+    """What is lacking to learn from drawings of these families, one name a drawing; '' where there are enough."""
+    several = sum(count > 1 for count in Counter(families).values())
+    if several >= MIN_FAMILIES:
+        return ""
+    return f"{several} families have two drawings or more, at least {MIN_FAMILIES} are needed, to learn from and to test on"
 
 
 def _by_family(examples: Sequence[Example]) -> dict[str, list[Example]]:

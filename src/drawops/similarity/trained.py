@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drawops import __version__
-from drawops.errors import DrawopsError, NotFound, did_you_mean
+from drawops.errors import DrawopsError, InputRefused, NotFound, did_you_mean
 from drawops.similarity.embedding import BUILT_IN, WIDTH, Describer, Embedder, open_session
 from drawops.similarity.kept import Kept, TimeLeft
-from drawops.similarity.labelled import Classes, examples_in, made_up_examples
-from drawops.similarity.metric_learning import Comparison, Learnt, export, learn, vectors_of
+from drawops.similarity.labelled import Classes, advice, examples_in, labelled_files, made_up_examples
+from drawops.similarity.metric_learning import Comparison, Learnt, export, lacking, learn, vectors_of
 
 if TYPE_CHECKING:
     from drawops.settings import Settings
@@ -63,6 +63,9 @@ def train(
     if folder is None:
         examples = made_up_examples(describer, seed=seed, progress=TimeLeft("families drawn", say), kept=kept)
     else:
+        # Looked at first: to describe the drawings takes a second each.
+        if too_few := lacking(family for _, family in labelled_files(folder, classes)):
+            raise InputRefused(str(folder), f"by {classes} {too_few}: {advice(classes)}")
         told = TimeLeft("drawings described", say)
         examples, left_out = examples_in(folder, classes, describer, seed=seed, progress=told, kept=kept)
         for remark in left_out:
