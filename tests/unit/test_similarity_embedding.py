@@ -170,7 +170,10 @@ def test_the_benchmark_scores_each_vector_kind(tmp_path: Path, cache: Path) -> N
         picture = cv2.copyMakeBorder(255 - view.silhouette, 20, 20, 20, 20, cv2.BORDER_CONSTANT, value=255)
         (tmp_path / f"f{label}").mkdir(exist_ok=True)
         (tmp_path / f"f{label}" / f"k{label}-{i}.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-    by_folder = benchmark(tmp_path, classes="folder", cache=cache, turns=True)
+    (tmp_path / "f0" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    said: list[str] = []
+    by_folder = benchmark(tmp_path, classes="folder", cache=cache, turns=True, say=said.append)
+    assert [s for s in said if s.startswith("left out: cut.png: ")] and said[-1].startswith("9 of 9 drawings")
     assert [s.vector for s in by_folder] == [
         "raw 32 x 32 pixels",
         *(b[0] for b in BLOCKS),

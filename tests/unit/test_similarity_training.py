@@ -146,10 +146,11 @@ def test_a_network_that_was_exported_wrongly_is_not_stored(
 def test_drawings_of_a_folder_are_learnt_from_with_distorted_copies(tmp_path: Path, settings: Settings) -> None:
     folder = drawings(tmp_path / "图纸", 3, 2)
     cv2.imwrite(str(folder / "族0" / "blank.png"), np.full((300, 300), 255, np.uint8))
+    (folder / "族0" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     found, remarks = examples_in(folder, "folder", Describer(settings.cache), copies=2, progress=lambda *_: None)
     assert [e.family for e in found] == ["族0", "族0", "族1", "族1", "族2", "族2"]
     assert all(len(e.distorted) == 2 and np.isfinite(np.concatenate(e.distorted)).all() for e in found)
-    assert remarks == ["blank.png: no shape was found on it"]
+    assert remarks[0] == "blank.png: no shape was found on it" and remarks[1].startswith("cut.png: is cut off")
 
 
 def test_training_on_a_folder_says_which_families_it_was_tested_on(tmp_path: Path, settings: Settings) -> None:

@@ -36,7 +36,9 @@ def retrieval(
 
     settings = writing_settings()
     trained = open_embedder(settings, embedding) if embedding else None
-    scores = benchmark(folder, classes=classes.value, cache=settings.cache, turns=turns, seed=seed, embedder=trained)
+    scores = benchmark(
+        folder, classes=classes.value, cache=settings.cache, turns=turns, seed=seed, embedder=trained, say=say
+    )
     if as_json:
         print_json([s.to_dict() for s in scores])
         return

@@ -14,6 +14,7 @@ from drawops.drawings import open_drawing
 from drawops.drawings.model import Image, Page
 from drawops.errors import InputRefused
 from drawops.similarity.embedding import BLOCKS, Describer, Embedder, join, stacked
+from drawops.similarity.kept import TimeLeft
 from drawops.similarity.labelled import Classes, advice, labelled_files
 from drawops.similarity.reranking import SHORTLIST, diffused, scores_between, scores_by_size, size_of
 from drawops.similarity.retrieval import Retrieval, retrieval_of_order, retrieval_of_scores
@@ -62,18 +63,18 @@ def benchmark(
     turns: bool = False,
     seed: int = 0,
     embedder: Embedder | None = None,
-    on_file: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[RetrievalScores]:
     """Scores of each vector kind on the pictures of a folder, raw pixels first.
 
     Identical files count once. The largest view of the first page stands for a drawing; where drawings have several, whole
-    drawings are compared too, as a search does. A drawing that shows no shape is one of its own.
+    drawings are compared too, as a search does. A drawing that shows no shape is one of its own; one that can't be read is left out.
 
     Args:
         classes: see `class_of`. turns: turn each picture by a random quarter and mirror half of them first.
         embedder: a trained one to be measured too.
     Raises:
-        InputRefused: no drawings in the folder, none with a class, only one class, or no class with two members.
+        InputRefused: no drawings in the folder, none with a class, only one class, or no class with two members, or no drawing that can be read.
     """
     rng, describer = np.random.default_rng(seed), Describer(cache, threads=1)
     labels, views, raw, owners = [], [], [], []
@@ -86,9 +87,15 @@ def benchmark(
         )
     if several == 1:
         raise InputRefused(str(folder), f"all its drawings are of one class by {classes}: {advice(classes)}")
-    for number, (file, label) in enumerate(files, start=1):
-        with open_drawing(file) as drawing:
-            pages: list[Page | Image] = [drawing.page(0)] if turns else list(drawing.pages())
+    told = TimeLeft("drawings looked at", say)
+    for number, (file, label) in enumerate(files):
+        told(number, len(files))
+        try:
+            with open_drawing(file) as drawing:
+                pages: list[Page | Image] = [drawing.page(0)] if turns else list(drawing.pages())
+        except InputRefused as exc:
+            say(f"left out: {exc}")
+            continue
         image = pages[0].image if isinstance(pages[0], Page) else pages[0]
         if turns:
             image = np.ascontiguousarray(
@@ -101,8 +108,9 @@ def benchmark(
         found += [view for page in pages[1:] for view in isolate(page)]
         owners += [len(labels) - 1] * len(found)
         views += found
-        if on_file:
-            on_file(number, len(files))
+    told(len(files), len(files))
+    if not labels:
+        raise InputRefused(str(folder), "none of its drawings can be read")
     opening = 1000 * (time.process_time() - start) / len(labels)
     start = time.process_time()
     all_rows = stacked(describer.describe(views))

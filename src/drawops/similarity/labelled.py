@@ -8,6 +8,7 @@ import numpy as np
 
 from drawops.drawings import find_files, open_drawing
 from drawops.errors import InputRefused
+from drawops.files import sha256_of
 from drawops.similarity.embedding import Describer, stacked
 from drawops.similarity.generated import distorted, generated_views
 from drawops.similarity.kept import Kept
@@ -53,10 +54,9 @@ def labelled_files(folder: Path, classes: Classes) -> Iterator[tuple[Path, str]]
     if not named:
         raise InputRefused(str(folder), f"no drawing has a class by {classes}: {advice(classes)}")
     for file, name in named:
-        with open_drawing(file) as drawing:
-            if drawing.sha256 not in seen:
-                seen.add(drawing.sha256)
-                yield file, name
+        if (sha256 := sha256_of(file)) not in seen:
+            seen.add(sha256)
+            yield file, name
 
 
 def examples_in(
