@@ -248,6 +248,10 @@ def test_a_request_that_is_too_large_is_refused_whether_it_says_so_or_not(settin
         assert chinese.json()["error"] == "文件超过 1 MiB 的上限，请发送单张图纸。"
         answer = client.post("/v1/read", content=iter([head, b"x" * 2**21]), headers=form)
         assert answer.status_code == 413 and "MAX_UPLOAD_MB" in answer.json()["error"]
+        for content in (b"x" * 2**21, iter([head, b"x" * 2**21])):
+            page = client.post("/shapes?lang=zh", content=content, headers=form | {"Accept": "text/html,*/*"})
+            assert page.status_code == 413 and page.headers["content-type"].startswith("text/html")
+            assert '<p class="error" role="alert">文件超过 1 MiB 的上限' in page.text and "/shapes?lang=zh" in page.text
 
 
 def test_when_too_many_drawings_wait_another_is_told_to_come_again(settings: Settings) -> None:

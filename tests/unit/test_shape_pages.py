@@ -146,7 +146,8 @@ def test_what_cannot_be_searched_is_said_on_the_page(client: TestClient, tmp_pat
     bad = client.post("/shapes", files={"file": ("坏.pdf", b"no pdf")})
     assert bad.status_code == 422 and "坏.pdf" in bad.text
     assert "not kept any more" in client.get("/shapes?q=0123").text
-    assert "板9.png" in client.get("/shapes/drawing?id=板9.png").text
+    gone = client.get("/shapes/drawing?id=板9.png&lang=en").text
+    assert "板9.png" in gone and 'href="/shapes?lang=en">New search' in gone
     wrong = client.get(search(client, part(0), tmp_path) + "&box=1,2")
     assert wrong.status_code == 422 and "x0,y0,x1,y1" in wrong.text
     word = client.get(search(client, part(0), tmp_path) + "&min_score=high")
@@ -237,7 +238,7 @@ def test_the_chinese_page_refuses_in_chinese(client: TestClient, wrong: str, sai
 
 def test_the_chinese_page_refuses_files_in_chinese(client: TestClient, tmp_path: Path) -> None:
     def refusal(name: str, data: bytes) -> str:
-        return unescape(client.post("/shapes", files={"file": (name, data)}, data={"lang": "zh"}).text)
+        return unescape(client.post("/shapes?lang=zh", files={"file": (name, data)}).text)
 
     blank = write(tmp_path / "空白.png", np.full((700, 1100, 3), 255, np.uint8)).read_bytes()
     assert "空白.png：图上没有找到图形，图纸是空白的吗？" in refusal("空白.png", blank)

@@ -1,4 +1,5 @@
-"""How the server says no: every error, whoever raised it, is `{"error": "what, which, and what next"}`."""
+"""How the server says no: every error, whoever raised it, is `{"error": "what, which, and what next"}`; of the pages of shapes,
+which a browser sends forms to, a page."""
 
 from collections.abc import Mapping
 
@@ -10,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from drawops.errors import Conflict, DrawopsError, ForbiddenTransition, InputRefused, NotAllowed, NotFound, Unavailable
-from drawops.serving.page import language_of
+from drawops.serving.page import language_of, rendered
+from drawops.serving.page_texts import SHAPE_TEXTS
 from drawops.serving.refusals import in_language
 
 _STATUS = {NotAllowed: 401, InputRefused: 422, NotFound: 404, ForbiddenTransition: 409, Conflict: 409, Unavailable: 503}
@@ -30,12 +32,20 @@ class _Said(JSONResponse):
         self._text, self._kept = text, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        said = {"error": in_language(language_of(Request(scope)), self._text)}
-        await JSONResponse(said, self.status_code, self._kept)(scope, receive, send)
+        request = Request(scope)
+        language = language_of(request, request.query_params.get("lang", ""))
+        said = in_language(language, self._text)
+        if scope["path"].startswith("/shapes") and "text/html" in request.headers.get("accept", ""):
+            texts = SHAPE_TEXTS[language]
+            answer: Response = rendered("refused.html.j2", language, status=self.status_code, error=said, t=texts)
+            answer.headers.update(self._kept or {})
+        else:
+            answer = JSONResponse({"error": said}, self.status_code, self._kept)
+        await answer(scope, receive, send)
 
 
 def problem(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    """In English; in Chinese where the request's Accept-Language begins with it, as those of the pages do."""
+    """In English; in Chinese where the address says `lang=zh` or the request's Accept-Language begins with it."""
     return _Said(status, text, headers)
 
 

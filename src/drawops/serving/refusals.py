@@ -64,6 +64,7 @@ _OTHERS = [
         "筛选“{field}”：从 {low} 到 {high} 不是有效的范围。",
     ),
     (r"min_score=(?P<value>.*): must lie between 0 .+", "最低分数“{value}”无效：必须在 0（相反）与 1（相同）之间。"),
+    (r"k=(?P<k>.+): must be at least 1", "k={k} 无效：至少为 1。"),
     (r"box '(?P<box>.*)': write it as .+", "框“{box}”无效：请写成 x0,y0,x1,y1（页面像素）。"),
     (
         r"box (?P<box>\[.+\]): must be x0, y0, x1, y1 within the (?P<size>\d+ x \d+) pixels of the page",
@@ -75,7 +76,7 @@ _OTHERS = [
     (r"The shape index .+ is empty\. .+", "图形库是空的，请先用 `drawops index add 文件夹` 添加图纸。"),
     (r"No reading (?P<id>\d+)\. .+", "没有编号为 {id} 的识别记录。"),
     (r"No model version is loaded yet\. .+", "模型尚未加载，请稍候再试。"),
-    (r"The request is larger than (?P<most>\S+) MiB .+", "文件超过 {most} MiB 的上限，请发送单张图纸。"),
+    (r".*[Tt]he request is larger than (?P<most>\S+) MiB .+", "文件超过 {most} MiB 的上限，请发送单张图纸。"),
     (r"More than .+ \(DRAWOPS_RATE_LIMIT\)\. Ask again in (?P<wait>\d+) s\.", "请求过于频繁，请在 {wait} 秒后再试。"),
     (r"\d+ drawings are being read or wait for it .+ in (?P<wait>\d+) s\.", "服务器正忙，请在 {wait} 秒后再试。"),
     (r"The server failed; .+ request (?P<id>\S+)\.", "服务器出错，原因见其日志（请求 {id}）。"),

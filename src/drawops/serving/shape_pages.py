@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, File, Form, Request, UploadFile
+from fastapi import FastAPI, File, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from drawops.drawings import open_drawing
@@ -68,7 +68,7 @@ def add_shape_pages(app: FastAPI, settings: Settings) -> None:
 
     @app.post("/shapes", include_in_schema=False, response_model=None)
     def upload(
-        request: Request, file: Annotated[UploadFile, File()], lang: Annotated[str, Form()] = ""
+        request: Request, file: Annotated[UploadFile, File()], lang: str = ""
     ) -> RedirectResponse | HTMLResponse:
         try:
             with uploaded(request, file) as path, open_drawing(path):
