@@ -108,6 +108,25 @@ def test_a_field_of_many_values_is_typed_and_dates_have_a_calendar(tmp_path: Pat
     assert [(r["field"], r["whole"]) for r in _ranges(facets, Asked({}))] == [("date", True)]
 
 
+def test_more_than_the_first_hits_can_be_asked_for(client: TestClient, tmp_path: Path) -> None:
+    address = search(client, part(0), tmp_path)
+    first = unescape(client.get(address + "&k=2&lang=en").text)
+    assert len(hits(first)) == 2 and "The 2 most similar parts" in first
+    (more,) = re.findall(r'href="([^"]+)">Show more', first)
+    assert '<input type="hidden" name="k" value="2">' in first, "a filter keeps to it"
+    assert len(hits(client.get(more).text)) == 4
+    assert len(hits(client.get("/shapes?id=板0.png&k=2").text)) == 2, "beside itself"
+    assert "Show more" not in client.get(address + "&lang=en").text
+
+
+def test_a_card_shows_what_a_parts_list_in_other_words_says() -> None:
+    from drawops.serving.shape_pages import _card
+
+    own = {"file": "a.pdf", "path": "/x/a.pdf", "sha256": "0", "pages": 1}
+    assert _card({"family": "flange", "date": "2024-01-01", "weight": "1", **own}) == ["flange", "2024-01-01"]
+    assert _card({"类别": "法兰", "牌号": "Q235A", **own}) == ["法兰", "Q235A"] and _card(own) == []
+
+
 def test_a_hit_opens_its_drawing_and_leads_to_parts_like_it(client: TestClient, tmp_path: Path) -> None:
     html = client.get(search(client, part(2), tmp_path)).text
     link = re.findall(r'class="hit" title="板2.png" href="([^"]+)"', html)[0].replace("&amp;", "&")

@@ -5,6 +5,7 @@ something is changed.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +31,9 @@ from drawops.similarity.shape import parse_box
 
 _OWN_FIELDS = {"file", "path", "sha256", "pages", "name", "number"}  # of one drawing: nothing to narrow by
 _FIRST_FIELDS = {"family", "material", "plant"}
+_ON_A_CARD = ("family", "material", "plant", "date")
+_HITS = 20
+_MOST_HITS = 200
 _MOST_OPTIONS = 40
 
 
@@ -116,17 +120,25 @@ def _search(
         return {"indexed": shape_search(settings).index.count()}
     search, (page, _) = shape_search(settings), _asked_page(settings, kept, asked)
     where = _typed(asked.where, facets)
+    most = min(_number(asked.get("k")) or _HITS, _MOST_HITS)
     hits = search.search(
         page,
-        _number(asked.get("k")) or 20,
+        most + bool(asked.get("id")),  # which finds itself
         minimum,
         where,
         box=parse_box(asked.get("box")),
         rerank=asked.get("rerank") == "1",
     )
-    others = [hit.to_dict() for hit in hits if hit.id != asked.get("id")]
+    others = [hit.to_dict() | {"card": _card(hit.metadata)} for hit in hits if hit.id != asked.get("id")][:most]
     filtered_out = bool(where) and not others and search.index.count(where) <= len(hits)
-    return _shown(settings, kept, asked) | {"hits": others, "filtered_out": filtered_out}
+    more = min(2 * most, _MOST_HITS) if len(others) == most < _MOST_HITS else 0
+    return _shown(settings, kept, asked) | {"hits": others, "filtered_out": filtered_out, "more": more}
+
+
+def _card(metadata: Mapping[str, Any]) -> list[Any]:
+    """What a hit says of itself beside name and number: of a parts list in other words its first columns."""
+    known = [metadata[name] for name in _ON_A_CARD if name in metadata]
+    return known or [value for name, value in metadata.items() if name not in _OWN_FIELDS][:4]
 
 
 def _shown(settings: Settings, kept: KeptDrawings, asked: Asked) -> dict[str, Any]:
@@ -232,10 +244,9 @@ def _score(text: str) -> float:
 def _threshold(asked: Asked) -> str:
     """Where the slider stands; at its beginning when what was asked for was refused."""
     try:
-        _score(asked.get("min_score"))
+        return f"{_score(asked.get('min_score')) or 0.5:.2f}"
     except InputRefused:
-        return ""
-    return asked.get("min_score")
+        return "0.50"
 
 
 def _page(
@@ -254,6 +265,7 @@ def _page(
         "box": None,
         "hits": None,
         "filtered_out": False,
+        "more": 0,
         "choices": [],
         "ranges": [],
         "indexed": 0,
