@@ -98,10 +98,24 @@ class VectorIndexContract:
         assert found(date={"to": "2024-01-01"}) == dates[:2]
         assert found(holes={"from": -1, "to": 0.5}) == dates[1:3]
         assert found(holes={"from": -2}, date={"to": "2024-06-30"}) == dates[:3]
-        assert found(holes={"from": "0"}) == [] and found(date={"from": 0}) == []
+        assert found(holes={"from": "0"}) == dates[2:] and found(date={"from": 0}) == []
         for wrong in ({}, {"from": 2, "to": 1}, {"from": 2, "to": "x"}, {"since": 1}):
             with pytest.raises(InputRefused, match="filter 'holes'"):
                 index.search(axis(1), where={"holes": wrong})
+
+    def test_numbers_that_a_parts_list_wrote_as_text_are_compared_as_numbers(self, index: VectorIndex) -> None:
+        weights = ["0.160", "4.5", "12", "100", "-3", "12 kg", "45"]
+        index.upsert(document(w, axis(1, 0.1 * i), weight=w) for i, w in enumerate(weights))
+
+        def found(**ends: object) -> set[str]:
+            hits = {m.id for m in index.search(axis(1), k=9, where={"weight": ends})}
+            assert index.count({"weight": ends}) == len(hits)
+            return hits
+
+        assert found(**{"from": "0.2", "to": "5"}) == {"4.5"}
+        assert found(**{"from": "5", "to": "20"}) == {"12"} == found(**{"from": 5, "to": 20})
+        assert found(to="0") == {"-3"} and found(**{"from": "46"}) == {"100"}
+        assert found(**{"from": "1", "to": "2 kg"}) == {"12", "100", "12 kg"}, "as text where an end is no number"
 
     def test_a_range_of_dates_is_refused_where_an_end_is_no_date(self, index: VectorIndex) -> None:
         dates = ["2019-11-05", "2024-06-30", "spring"]

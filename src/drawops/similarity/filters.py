@@ -16,14 +16,15 @@ ends included and either may be left out, {"date": {"from": "2024-01-01", "to": 
 _DATE_FIELD = re.compile(r"([Dd]ate|DATE)(?![a-z])|日期")
 _ALL_OF_IT = "~"  # sorts behind what dates are written with: until 2024-06 is until the last moment of that month
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _YEAR_FIRST = re.compile(r"(\d{4})[-./年](\d{1,2})[-./月](\d{1,2})日?")
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")  # with slashes some write the month first
 
 
 @dataclass(frozen=True)
 class Range:
-    """Values from `low` to `high`, both included; None is open. Numbers are compared with numbers, text with text
-    (by code points, so dates are written year first)."""
+    """Values from `low` to `high`, both included; None is open. Ends that are numbers hold numbers, also those written as
+    text (7.5 and "7.5"); ends that are text hold text, by code points, so dates are written year first."""
 
     low: str | float | None
     high: str | float | None
@@ -33,11 +34,18 @@ class Range:
         return isinstance(self.low if self.low is not None else self.high, str)
 
     def holds(self, value: Any) -> bool:
+        compared: Any = value if self.is_text else number_in(value)
         return (
-            isinstance(value, str) == self.is_text
-            and (self.low is None or value >= self.low)
-            and (self.high is None or value <= self.high)
+            compared is not None
+            and isinstance(compared, str) == self.is_text
+            and (self.low is None or compared >= self.low)
+            and (self.high is None or compared <= self.high)
         )
+
+
+def number_in(value: str | float) -> float | None:
+    """7.5 of 7.5 and of "7.5"; None of text that is no number."""
+    return None if isinstance(value, str) and not _NUMBER.fullmatch(value) else float(value)
 
 
 Wanted = dict[str, list[Any] | Range]
@@ -90,16 +98,20 @@ def _range(name: str, ends: Mapping[str, Any]) -> Range:
     given = [end for end in (low, high) if end is not None]
     if not given or ends.keys() - {"from", "to"} or not all(is_plain(end) for end in given):
         raise InputRefused(f"filter '{name}'", 'a range is written {"from": …, "to": …}, with at least one of them')
+    no_range = InputRefused(f"filter '{name}'", f"{low!r} to {high!r} is no range")
     if len({isinstance(end, str) for end in given}) > 1:
-        raise InputRefused(f"filter '{name}'", f"{low!r} to {high!r} is no range")
+        raise no_range
+    last = high
     if _DATE_FIELD.search(name):
         for end in given:
             if isinstance(end, str) and not _is_date(uniform(name, end)):
                 raise InputRefused(f"filter '{name}'", f"'{end}' is no date; write 2019-11-05")
         low, high = (uniform(name, end) if isinstance(end, str) else end for end in (low, high))
-    last = f"{high}{_ALL_OF_IT}" if isinstance(high, str) and _DATE_FIELD.search(name) else high
+        last = f"{high}{_ALL_OF_IT}" if isinstance(high, str) else high
+    elif all(number_in(end) is not None for end in given):
+        low, last = (end if end is None else number_in(end) for end in (low, high))
     if low is not None and last is not None and low > last:  # type: ignore[operator]
-        raise InputRefused(f"filter '{name}'", f"{low!r} to {high!r} is no range")
+        raise no_range
     return Range(low, last)
 
 

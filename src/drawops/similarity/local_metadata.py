@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from drawops.similarity.filters import Range, Wanted, check_fields
+from drawops.similarity.filters import Range, Wanted, check_fields, number_in
 from drawops.similarity.index import MOST_VALUES
 
 # An index of an earlier version has its metadata in `document` alone; `field` was its list of names.
@@ -60,6 +60,7 @@ def documents(db: sqlite3.Connection, version: str, wanted: Wanted, most: int = 
         InputRefused: no document has one of the fields.
     """
     check_fields(wanted, fields(db, version))
+    db.create_function("number_in", 1, number_in, deterministic=True)
     chosen, parameters = [], []
     for name, values in wanted.items():
         condition, its = _condition(values)
@@ -74,10 +75,11 @@ def _condition(values: list[Any] | Range) -> tuple[str, list[Any]]:
     """The SQL condition on a value, and its parameters."""
     if not isinstance(values, Range):
         return f"value IN ({','.join('?' * len(values))})", [_plain(value) for value in values]
-    parts = ["typeof(value) = 'text'" if values.is_text else "typeof(value) <> 'text'"]
-    ends = [(sign, _plain(end)) for sign, end in ((">=", values.low), ("<=", values.high)) if end is not None]
-    parts += [f"value {sign} ?" for sign, _ in ends]
-    return " AND ".join(parts), [end for _, end in ends]
+    compared = "value" if values.is_text else "number_in(value)"
+    parts = ["typeof(value) = 'text'"] if values.is_text else []
+    ends = [(sign, end) for sign, end in ((">=", values.low), ("<=", values.high)) if end is not None]
+    parts += [f"{compared} {sign} ?" for sign, _ in ends]
+    return " AND ".join(parts), [_plain(end) for _, end in ends]
 
 
 def _plain(value: Any) -> Any:
