@@ -9,7 +9,7 @@ import pytest
 from drawops.errors import InputRefused
 from drawops.similarity import Embedder, View
 from drawops.similarity.benchmark import benchmark, retrieval
-from drawops.similarity.descriptors import contour_spectrum, figure, global_numbers, polar_spectrum, upright
+from drawops.similarity.descriptors import contour_spectrum, global_numbers, polar_spectrum, upright
 from drawops.similarity.embedding import BLOCKS, PROJECTION_FILE
 from drawops.similarity.fit import discriminants, metric
 from drawops.similarity.generated import generated_views
@@ -39,14 +39,14 @@ def dihedral(mask: np.ndarray) -> list[np.ndarray]:
 
 
 def test_every_descriptor_is_the_same_for_quarter_turns_and_mirror_images() -> None:
-    figures = [figure(view_of(m)) for m in dihedral(spanner())]
+    figures = [view_of(m).figure for m in dihedral(spanner())]
     for describe in (contour_spectrum, polar_spectrum, global_numbers, upright):
         rows = np.stack([describe(f).ravel() for f in figures])
         assert np.abs(rows - rows[0]).mean() < 0.02 * np.abs(rows[0]).mean() + 1e-6, describe.__name__
 
 
 def test_descriptor_lengths_are_those_that_are_projected() -> None:
-    shape = figure(view_of(spanner()))
+    shape = view_of(spanner()).figure
     lengths = {"contour": contour_spectrum(shape), "polar": polar_spectrum(shape), "global": global_numbers(shape)}
     for name, length, _, _ in BLOCKS:
         assert name == "lite0" or lengths[name].shape == (length,)

@@ -21,7 +21,6 @@ from drawops.drawings.model import Image
 from drawops.errors import InputRefused, Unavailable
 from drawops.serving.process import server_process
 from drawops.settings import Settings, load_settings, prepare_home
-from drawops.similarity.descriptors import figure
 from drawops.similarity.embedding import BUILT_IN, Embedder
 from drawops.similarity.generated import generated_views
 from drawops.similarity.handedness import LAYOUT, signature
@@ -105,7 +104,7 @@ def _generated_sheets(folder: Path, seed: int) -> list[bytes]:
 
 def _fill(settings: Settings, drawings: int, views: list[View], seed: int) -> None:
     pictures = [thumbnail(_drawn(view)) for view in views]
-    layouts = [signature(figure(view)) for view in views]
+    layouts = [signature(view.figure) for view in views]
     with closing(open_index(settings.index_url, Embedder.dim, version=BUILT_IN)) as index:
         documents = _documents(drawings, pictures, layouts, seed)
         while part := list(islice(documents, _AT_ONCE)):

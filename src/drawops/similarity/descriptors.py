@@ -1,16 +1,13 @@
 """What is measured on a silhouette. All of it is the same for a turned, mirrored, moved or scaled shape."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drawops.similarity.masks import Mask, binary, block
-from drawops.similarity.views import View
+from drawops.similarity.figures import Figure
+from drawops.similarity.masks import block
 
 SIDE = 128  # pixels of the picture that the network sees
-_RASTER = 256  # pixels of the longer side at which shapes are measured
 _MARGIN = 0.08  # of the longer side, white, around the shape in the picture
 
 CONTOUR_DIM = 288
@@ -20,36 +17,12 @@ GLOBAL_DIM = 19
 Vector = NDArray[np.floating]
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A view at one size: `shape`, filled, and `picture`, the same with its inner lines cut out, so that holes and
-    edges show; (H, W) 0 or 255, longer side 256 and a margin of one pixel or more."""
-
-    shape: Mask
-    picture: Mask
-
-
-def figure(view: View) -> Figure:
-    height, width = view.silhouette.shape
-    scale = _RASTER / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    filled = binary(cv2.resize(view.silhouette, size, interpolation=kind) > 64)
-    lines = binary(cv2.resize(view.lines, size, interpolation=kind) > 32)
-    filled, lines = (cv2.copyMakeBorder(m, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=0) for m in (filled, lines))
-    areas = cv2.morphologyEx(lines, cv2.MORPH_OPEN, block(9))  # what was drawn solid is no line
-    thin = lines & ~cv2.dilate(areas, block(5))
-    inner = thin & cv2.erode(filled, block(11))
-    shape = cv2.dilate(filled, block(3))  # gives a shape that is a mere line some width
-    return Figure(shape, shape & ~cv2.dilate(inner, block(3)))
-
-
 def upright(shape: Figure) -> NDArray[np.float32]:
     """The picture (128, 128), 0 to 1, turned so that the long axis lies flat and the heavier tail points right.
 
     The axis is that of the second moments, the directions are those of the third.
     """
-    m = cv2.moments(shape.shape, binaryImage=True)
+    m = shape.moments
     angle = 0.5 * np.arctan2(2 * m["mu11"], m["mu20"] - m["mu02"])
     cos, sin = np.cos(angle), np.sin(angle)
     flip_x = _third_moment(m, cos, sin) < 0
@@ -73,7 +46,7 @@ def contour_spectrum(shape: Figure) -> Vector:
     """(288,) How the outline bends: Fourier magnitudes, along the outline, of the chord between points k apart, of the
     triangle over points -k, 0, k, and of the distance from the centroid, for several k. The magnitude forgets the
     starting point and the sense, and with them turns and mirroring."""
-    points, n = _outline(shape.shape), 128
+    points, n = _evenly(shape.outline), 128
     z = points[:, 0] + 1j * points[:, 1]
     z = z - z.mean()
     z = z / max(np.abs(z).mean(), 1e-9)
@@ -86,11 +59,9 @@ def contour_spectrum(shape: Figure) -> Vector:
     return np.sqrt(spectrum).ravel()
 
 
-def _outline(shape: Mask, n: int = 128) -> Vector:
-    """(n, 2) points evenly along the longest outline, smoothed a little."""
-    contours, _ = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    closed = max(contours, key=len)[:, 0].astype(np.float64)
-    closed = np.concatenate([closed, closed[:1]])
+def _evenly(outline: NDArray[np.int32], n: int = 128) -> Vector:
+    """(n, 2) points evenly along an outline, smoothed a little."""
+    closed = np.concatenate([outline, outline[:1]])[:, 0].astype(np.float64)
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
     at = np.linspace(0, along[-1], n, endpoint=False)
     points = np.stack([np.interp(at, along, closed[:, 0]), np.interp(at, along, closed[:, 1])], axis=1)
@@ -102,7 +73,7 @@ def _outline(shape: Mask, n: int = 128) -> Vector:
 def polar_spectrum(shape: Figure) -> Vector:
     """(260,) Where the matter lies: Fourier magnitudes over the angle, on 20 rings about the centroid. Counts bolt
     holes, teeth and spokes."""
-    m = cv2.moments(shape.shape, binaryImage=True)
+    m = shape.moments
     centre = (m["m10"] / m["m00"], m["m01"] / m["m00"])
     reach = 2.4 * np.sqrt((m["mu20"] + m["mu02"]) / m["m00"])
     flags = cv2.WARP_POLAR_LINEAR | cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS
@@ -117,12 +88,11 @@ def global_numbers(shape: Figure) -> Vector:
     area = max(cv2.countNonZero(picture), 1)
     depth = cv2.distanceTransform(picture, cv2.DIST_L2, 3)[picture > 0] / np.sqrt(area)
     thickness = np.histogram(depth, bins=12, range=(0, 0.6))[0] / area
-    contours, _ = cv2.findContours(shape.shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outline = max(contours, key=len)
+    outline = shape.outline
     hull = cv2.convexHull(outline)
     hull_area, around = max(cv2.contourArea(hull), 1.0), max(cv2.arcLength(outline, True), 1.0)
     sides = sorted(cv2.minAreaRect(outline)[1])
-    m = cv2.moments(shape.shape, binaryImage=True)
+    m = shape.moments
     spread = np.linalg.eigvalsh([[m["mu20"], m["mu11"]], [m["mu11"], m["mu02"]]])
     proportions = [
         filled / hull_area,

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drawops.similarity import lite0
-from drawops.similarity.descriptors import contour_spectrum, figure, global_numbers, polar_spectrum, upright
+from drawops.similarity.descriptors import contour_spectrum, global_numbers, polar_spectrum, upright
 from drawops.similarity.views import View
 
 PROJECTION_FILE = Path(__file__).with_name("projection.npz")
@@ -74,7 +74,7 @@ class Describer:
         """{name: (N, length)}."""
         rows: dict[str, list[Any]] = {name: [np.empty((0, length))] for name, length, _, _ in BLOCKS}
         for i in range(0, len(views), _BATCH):
-            figures = [figure(view) for view in views[i : i + _BATCH]]
+            figures = [view.figure for view in views[i : i + _BATCH]]
             pictures = np.stack([upright(f) for f in figures])
             both = np.concatenate([pictures, pictures[:, ::-1]])  # symmetric parts have no upper side
             features = self._session.run(None, {"silhouettes": both})[0]

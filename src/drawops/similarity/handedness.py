@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drawops.similarity.descriptors import Figure
+from drawops.similarity.figures import Figure
 from drawops.similarity.index import Document
 
 LAYOUT = "layout"  # of a view in the index: its signature
@@ -25,7 +25,7 @@ _AS_ALIKE = 0.01  # cosine: views that differ less in it from the best are as al
 
 def signature(figure: Figure) -> str:
     """The layout of a view, 8 rings by 64 angles of 4 bits, in base64 (344 characters)."""
-    m = cv2.moments(figure.shape, binaryImage=True)
+    m = figure.moments
     centre = (m["m10"] / m["m00"], m["m01"] / m["m00"])
     reach = 2.4 * np.sqrt((m["mu20"] + m["mu02"]) / m["m00"])
     flags = cv2.WARP_POLAR_LINEAR | cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS

@@ -19,7 +19,6 @@ from drawops.drawings import NO_DRAWINGS, find_files, open_drawing
 from drawops.drawings.model import Image, Page
 from drawops.errors import InputRefused, NotFound, did_you_mean
 from drawops.similarity import reranking
-from drawops.similarity.descriptors import figure
 from drawops.similarity.duplicates import SAME_PART, Group, find_duplicates
 from drawops.similarity.embedding import BUILT_IN, Embedder
 from drawops.similarity.filters import Range, Where, check_where
@@ -182,7 +181,7 @@ class ShapeSearch:
             views, shapes, thumbnails = [], [], []
             for page in drawing.pages():
                 for view in isolate(page):
-                    views.append({"page": page.index, "box": list(view.box), LAYOUT: signature(figure(view))})
+                    views.append({"page": page.index, "box": list(view.box), LAYOUT: signature(view.figure)})
                     shapes.append(view)
                     thumbnails.append(thumbnail(_cut(page.image, view)))
         if not shapes:
@@ -246,7 +245,7 @@ class ShapeSearch:
             sizes = [size_of(view.box) for _, view in found]
             documents = index.get_many(m.id for m in matches)
             matches = in_order(reranking.by_size(vectors, sizes, matches, documents), wide, min_score)
-        layouts = [signature(figure(view)) for _, view in found]
+        layouts = [signature(view.figure) for _, view in found]
         hits = []
         for match in (self._reranked(vectors, matches, index) if rerank else matches)[:k]:
             query = found[match.query_number][1]

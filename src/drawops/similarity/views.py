@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from drawops.similarity.figures import Figure, figure_of
 from drawops.similarity.line_weights import BOX
 from drawops.similarity.masks import Mask, binary, block
 from drawops.similarity.photo import Box
@@ -30,6 +32,11 @@ class View:
     box: Box
     silhouette: Mask
     lines: Mask
+
+    @cached_property
+    def figure(self) -> Figure:
+        """The view as it is measured."""
+        return figure_of(self.silhouette, self.lines)
 
 
 def views_of(
