@@ -6,8 +6,7 @@ the best circular correlation of two views, once as they are and once with one r
 """
 
 import base64
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -18,8 +17,11 @@ from drawops.similarity.index import Document
 
 LAYOUT = "layout"  # of a view in the index: its signature
 RINGS, ANGLES = 8, 64
+FLAT = base64.b64encode(bytes(RINGS * ANGLES // 2)).decode()
+"""The signature of nothing, which is mirrored to none."""
 _TELLING = 0.03  # smaller differences of the two correlations are chance or a symmetric part
 _LEVELS = 15  # four bits a cell
+_AT_ONCE = 1_000  # pairs, 40 KB each
 _AS_ALIKE = 0.01  # cosine: views that differ less in it from the best are as alike
 
 
@@ -35,14 +37,17 @@ def signature(figure: Figure) -> str:
     return base64.b64encode(levels[::2] << 4 | levels[1::2]).decode()
 
 
-def is_mirrored(first: str, second: str) -> bool | None:
-    """Whether the second view is rather the mirror image of the first than the first itself, by their signatures;
-    None where it can't be told, as for a symmetric part."""
-    a, b = _spectrum(first), _spectrum(second)
-    # Correlation theorem: the product with the conjugate shifts, the product alone shifts and reverses.
-    # Interpolated, because the mirror image of a cell lies between two cells.
-    same, mirrored = (float(8 * np.fft.irfft((a * c).sum(axis=0), 8 * ANGLES).max()) for c in (b.conj(), b))
-    return None if abs(same - mirrored) < _TELLING else mirrored > same
+def mirrored(firsts: Sequence[str], seconds: Sequence[str]) -> list[bool | None]:
+    """Whether the second of two views is rather the mirror image of the first than the first itself, by their signatures; None
+    where it can't be told, as for a symmetric part. For many pairs."""
+    told: list[bool | None] = []
+    for start in range(0, len(firsts), _AT_ONCE):
+        a, b = (_spectra(layouts[start : start + _AT_ONCE]) for layouts in (firsts, seconds))
+        # Correlation theorem: the product with the conjugate shifts, the product alone shifts and reverses.
+        # Interpolated, because the mirror image of a cell lies between two cells.
+        as_is, reversed = (8 * np.fft.irfft((a * c).sum(axis=1), 8 * ANGLES).max(axis=1) for c in (b.conj(), b))
+        told += [None if abs(gain) < _TELLING else gain > 0 for gain in (reversed - as_is).tolist()]
+    return told
 
 
 def are_mirrored(first: Document, second: Document, alike: float) -> bool:
@@ -50,19 +55,15 @@ def are_mirrored(first: Document, second: Document, alike: float) -> bool:
     whose cosine is at least `alike` are compared."""
     for view, cosines in zip(first.views, first.vectors @ second.vectors.T, strict=True):
         near = np.flatnonzero(cosines >= max(cosines.max() - _AS_ALIKE, alike))
-        told = [is_mirrored(view[LAYOUT], second.views[i][LAYOUT]) for i in near if _have_layout(view, second.views[i])]
-        if told and all(told):
+        others = [layout for i in near if (layout := second.views[i].get(LAYOUT))]
+        if LAYOUT in view and others and all(mirrored([view[LAYOUT]] * len(others), others)):
             return True
     return False
 
 
-def _have_layout(*views: Mapping[str, Any]) -> bool:
-    return all(LAYOUT in view for view in views)
-
-
-def _spectrum(text: str) -> NDArray[np.complex128]:
-    """(8, 33) of the layout without its mean, each ring weighed by its area, of length 1."""
-    packed = np.frombuffer(base64.b64decode(text), np.uint8)
-    cells = np.stack([packed >> 4, packed & 15], axis=1).reshape(RINGS, ANGLES).astype(float)
-    cells = (cells - cells.mean(axis=1, keepdims=True)) * np.sqrt(np.arange(RINGS) + 0.5)[:, None]
-    return np.fft.rfft(cells / max(float(np.linalg.norm(cells)), 1e-9), axis=1)
+def _spectra(texts: Sequence[str]) -> NDArray[np.complex128]:
+    """(N, 8, 33) of layouts without their means, each ring weighed by its area, of length 1."""
+    packed = np.frombuffer(b"".join(map(base64.b64decode, texts)), np.uint8)
+    cells = np.stack([packed >> 4, packed & 15], axis=1).reshape(-1, RINGS, ANGLES).astype(float)
+    cells = (cells - cells.mean(axis=2, keepdims=True)) * np.sqrt(np.arange(RINGS) + 0.5)[:, None]
+    return np.fft.rfft(cells / np.maximum(np.linalg.norm(cells, axis=(1, 2), keepdims=True), 1e-9), axis=2)

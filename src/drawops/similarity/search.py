@@ -22,7 +22,7 @@ from drawops.similarity import reranking
 from drawops.similarity.duplicates import SAME_PART, Group, find_duplicates
 from drawops.similarity.embedding import BUILT_IN, Embedder
 from drawops.similarity.filters import Range, Where, check_where
-from drawops.similarity.handedness import LAYOUT, is_mirrored, signature
+from drawops.similarity.handedness import FLAT, LAYOUT, mirrored, signature
 from drawops.similarity.index import (
     Document,
     Match,
@@ -246,13 +246,14 @@ class ShapeSearch:
             documents = index.get_many(m.id for m in matches)
             matches = in_order(reranking.by_size(vectors, sizes, matches, documents), wide, min_score)
         layouts = [signature(view.figure) for _, view in found]
+        first = (self._reranked(vectors, matches, index) if rerank else matches)[:k]
+        told = mirrored([layouts[m.query_number] for m in first], [m.view.get(LAYOUT, FLAT) for m in first])
         hits = []
-        for match in (self._reranked(vectors, matches, index) if rerank else matches)[:k]:
+        for match, is_mirrored in zip(first, told, strict=True):
             query = found[match.query_number][1]
             shown = {name: value for name, value in match.view.items() if name != LAYOUT}
             shown |= {"number": match.view_number, "query_box": list(query.box)}
-            mirrored = is_mirrored(layouts[match.query_number], match.view[LAYOUT]) if LAYOUT in match.view else None
-            hits.append(Hit(match.id, match.score, shown, match.metadata, mirrored, match.thumbnail))
+            hits.append(Hit(match.id, match.score, shown, match.metadata, is_mirrored, match.thumbnail))
         return _mirrored_last(hits)
 
     def _reranked(self, vectors: Vectors, matches: list[Match], index: VectorIndex) -> list[Match]:
