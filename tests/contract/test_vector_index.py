@@ -86,6 +86,11 @@ class VectorIndexContract:
         assert {(m.metadata["family"], m.metadata["holes"]) for m in found} == {("flange", 1), ("shaft", 1)}
         assert index.search(query, k=5, where={"family": "gear"}) == []
 
+    def test_metadata_keep_their_order(self, index: VectorIndex) -> None:
+        names = ["类别", "图号", "材料", "日期", "重量", "车间"]
+        index.upsert([document("a", axis(1), **dict.fromkeys(names, "x"))])
+        assert [*index.search(axis(1))[0].metadata] == [*index.get_many(["a"])[0].metadata] == names
+
     def test_a_range_takes_in_both_its_ends(self, index: VectorIndex) -> None:
         dates = ["2023-12-31", "2024-01-01", "2024-06-30", "2025-01-01"]
         index.upsert(document(d, axis(1, 0.1 * i), date=d, holes=i - 2, 件="x") for i, d in enumerate(dates))

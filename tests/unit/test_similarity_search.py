@@ -464,6 +464,16 @@ def test_hits_of_one_file_name_are_told_apart_by_their_folders(shapes: ShapeSear
     assert all(any(str(file.parent) in row for row in rows) for file in files) and "F-17" in table()
 
 
+def test_hits_show_the_columns_of_a_parts_list_in_other_words(shapes: ShapeSearch, tmp_path: Path) -> None:
+    file = save(tmp_path / "a.png", sheet())
+    (tmp_path / "parts.csv").write_text("文件,类别,图号,牌号,车间\na.png,法兰,F-17,Q235A,二\n", encoding="gbk")
+    shapes.add([file])
+    head, *_, row = CliRunner().invoke(app, ["index", "search", str(file)]).stdout.strip().splitlines()
+    assert re.findall(r"类别|图号|牌号|车间|family", head) == ["类别", "图号", "牌号"] and "F-17" in row
+    nothing = CliRunner().invoke(app, ["index", "search", str(file), "--where", "类别=法兰", "--where", "车间=..一"])
+    assert not nothing.stdout and "No drawing meets the filters" in nothing.stderr
+
+
 def test_a_filter_that_leaves_nothing_says_why(shapes: ShapeSearch, tmp_path: Path) -> None:
     file = save(tmp_path / "a.png", sheet())
     save(tmp_path / "b.png", np.ascontiguousarray(sheet()[::-1]))

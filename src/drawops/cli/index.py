@@ -1,12 +1,15 @@
 """Commands: index …."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from drawops.cli._output import AsJson, given_path, print_json, print_table, reading_settings, say, writing_settings
 from drawops.cli._run_view import CANCELLED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 index = typer.Typer(help="Find drawings by the shape of the part.", no_args_is_help=True)
 
@@ -100,18 +103,21 @@ def search(
     if as_json:
         print_json([hit.to_dict(picture=False) for hit in hits])
         return
+    if not hits:
+        return
     files = [h.metadata.get("file") for h in hits]
-    ambiguous = len(set(files)) < len(files)
+    folders = ["folder"] if len(set(files)) < len(files) else []
+    known = _columns([h.metadata for h in hits])
     print_table(
-        ("score", "drawing", "page", "mirrored", "family", "number", "name", *(["folder"] if ambiguous else [])),
+        ("score", "drawing", "page", "mirrored", *known, *folders),
         (
             (
                 f"{h.score:.4f}",
                 h.id,
                 h.view["page"],
                 "yes" if h.mirrored else "",
-                *(h.metadata.get(name, "") for name in ("family", "number", "name")),
-                *([Path(str(h.metadata.get("path", ""))).parent] if ambiguous else []),
+                *(h.metadata.get(name, "") for name in known),
+                *(Path(str(h.metadata.get("path", ""))).parent for _ in folders),
             )
             for h in hits
         ),
@@ -286,6 +292,14 @@ def parse_where(pairs: list[str]) -> dict[str, Any] | None:
         else:
             where.setdefault(name.strip(), []).append(value)
     return where or None
+
+
+def _columns(rows: "list[Mapping[str, Any]]") -> list[str]:
+    """Three fields to show: family, number and name, or of a parts list in other words its first."""
+    from drawops.similarity.search import OWN_FIELDS
+
+    there = dict.fromkeys(name for row in rows for name in row if name not in OWN_FIELDS)
+    return [name for name in dict.fromkeys(("family", "number", "name", *there)) if name in there][:3]
 
 
 def _brief(value: Any) -> str:

@@ -20,7 +20,7 @@ def serve(
     tied: Annotated[bool, typer.Option("--tied", hidden=True, help="End when standard input closes.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Serve the deployed version: the page at /, the API under /v1, its description at /docs."""
+    """Serve the deployed version: the page at /, similar parts at /shapes, the API under /v1, its description at /docs."""
     settings = writing_settings()
     listen_host, _, listen_port = settings.listen.rpartition(":")
     from drawops.serving.run import run_server
@@ -30,7 +30,9 @@ def serve(
             print_json({"url": url})
         else:
             everywhere = ", and at this computer's other addresses" if chosen_host in ("0.0.0.0", "") else ""
-            say(f"DrawOps serves at {url}{everywhere}  (API: {url}/docs; stop with Ctrl-C)")
+            say(
+                f"DrawOps serves at {url}{everywhere}  (similar parts: {url}/shapes; API: {url}/docs; stop with Ctrl-C)"
+            )
 
     chosen, chosen_host = int(listen_port) if port is None else port, host or listen_host
     run_server(settings, host=chosen_host, port=chosen, watch=watch, tied=tied, announce=announce)

@@ -202,6 +202,8 @@ def _check_kind(path: Path) -> Format:
     try:
         with path.open("rb") as stream:
             head = stream.read(4096)
+    except IsADirectoryError as exc:
+        raise InputRefused(str(path), "is a folder; name one drawing in it") from exc
     except OSError as exc:
         raise InputRefused(str(path), f"can't be read: {exc.strerror}; check path and permissions") from exc
     if not head:

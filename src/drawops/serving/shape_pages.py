@@ -27,9 +27,10 @@ from drawops.serving.uploads import KeptDrawings, uploaded
 from drawops.settings import Settings
 from drawops.similarity.filters import looks_like_date
 from drawops.similarity.photo import Box
+from drawops.similarity.search import OWN_FIELDS
 from drawops.similarity.shape import parse_box
 
-_OWN_FIELDS = {"file", "path", "sha256", "pages", "name", "number"}  # of one drawing: nothing to narrow by
+_OWN_FIELDS = OWN_FIELDS | {"name", "number"}  # of one drawing: nothing to narrow by
 _FIRST_FIELDS = {"family", "material", "plant"}
 _ON_A_CARD = ("family", "material", "plant", "date")
 _HITS = 20

@@ -58,6 +58,8 @@ def check_where(where: Where | None) -> Wanted:
         InputRefused: a value is no text, number or truth value, or a range has no end, two kinds of ends, or its
             first after its last, or is one of dates with an end that is none.
     """
+    if where is not None and not isinstance(where, Mapping):
+        raise InputRefused(f"where {where!r}", 'must be a mapping such as {"family": "flange"}')
     return {name: _range(name, v) if isinstance(v, Mapping) else _options(name, v) for name, v in (where or {}).items()}
 
 

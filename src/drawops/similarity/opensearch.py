@@ -207,7 +207,7 @@ class OpenSearchVectorIndex:
             "query": {"bool": {"must": scoring, "filter": condition}},
             "sort": [{"_score": "desc"}, {"id": "asc"}],
             "track_scores": True,
-            "_source": ["metadata"],
+            "_source": ["metadata", "fields"],
         }
         if min_score is not None:
             body["min_score"] = len(queries) * (min_score - 1e-6)  # the sum over the queries, in single precision

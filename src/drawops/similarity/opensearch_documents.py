@@ -90,11 +90,16 @@ def decoded_match(hit: Mapping[str, Any], queries: int) -> Match:
     view = best[query]["_source"]
     picture = base64.b64decode(view.get("thumbnail", ""))
     score = min(1.0, max(0.0, hit["_score"] / queries))
-    return Match(hit["_id"], score, view["number"], view["info"], query, hit["_source"]["metadata"], picture)
+    return Match(hit["_id"], score, view["number"], view["info"], query, _metadata(hit["_source"]), picture)
 
 
 def decoded(source: Mapping[str, Any]) -> Document:
     views = source["views"]
     pictures = tuple(base64.b64decode(v["thumbnail"]) for v in views if "thumbnail" in v)
     vectors = np.array([v["vector"] for v in views], np.float32)
-    return Document(source["id"], vectors, tuple(v["info"] for v in views), source["metadata"], pictures)
+    return Document(source["id"], vectors, tuple(v["info"] for v in views), _metadata(source), pictures)
+
+
+def _metadata(source: Mapping[str, Any]) -> dict[str, Any]:
+    """In the order that they were given: the server loses that of an object where it sends only a part of a document."""
+    return {name: source["metadata"][name] for name in source["fields"]}

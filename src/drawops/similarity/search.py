@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+OWN_FIELDS = frozenset({"file", "path", "sha256", "pages"})
+"""Metadata that say where a drawing is, not what."""
+
 _THUMBNAIL_SIDE = 160
 _AS_GOOD = 0.002  # of mirrored and other hits that score so nearly the same, the mirrored come last
 _LOOK_AGAIN_S = 5.0  # after so long a running server sees that another embedding version is in service
