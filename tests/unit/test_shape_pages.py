@@ -127,6 +127,18 @@ def test_a_card_shows_what_a_parts_list_in_other_words_says() -> None:
     assert _card({"类别": "法兰", "牌号": "Q235A", **own}) == ["法兰", "Q235A"] and _card(own) == []
 
 
+def test_a_drawing_that_was_changed_says_so_and_marks_no_view(client: TestClient, app: FastAPI) -> None:
+    (path,) = (Path(d.metadata["path"]) for d in [shape_search(app.state.settings).index.get("板3.png")] if d)
+    indexed, address = path.read_bytes(), "/shapes/drawing?id=板3.png&box=10,10,300,300&lang=zh"
+    assert "已被改动" not in client.get(address).text
+    try:
+        write(path, part(0))
+        shown = client.get(address).text
+    finally:
+        path.write_bytes(indexed)
+    assert "板3.png：文件入库后已被改动，请用" in shown and 'rect class="chosen"' not in shown and "<image" in shown
+
+
 def test_a_hit_opens_its_drawing_and_leads_to_parts_like_it(client: TestClient, tmp_path: Path) -> None:
     html = client.get(search(client, part(2), tmp_path)).text
     link = re.findall(r'class="hit" title="板2.png" href="([^"]+)"', html)[0].replace("&amp;", "&")

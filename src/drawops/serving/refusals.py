@@ -31,6 +31,7 @@ _OF_A_FILE = [
     (r"has no pages; .+", "没有页面，请重新导出。"),
     (r"has nothing (?:drawn in|visible on) it; .+", "图中没有可见内容，请检查图层与布局。"),
     (r"can't be drawn.+", "无法绘制，请重新导出。"),
+    (r"was changed after it was indexed; .+", "文件入库后已被改动，请用 `drawops index add` 重新添加。"),
     (r"is empty \(0 bytes\); .+", "文件是空的（0 字节），请重新导出或复制。"),
     (r"is (?:cut off|damaged).+", "文件不完整或已损坏，请重新导出或复制。"),
     (r"is encrypted with a password; .+", "文件有密码保护，请另存为无密码的副本。"),

@@ -19,6 +19,7 @@ from drawops.drawings import open_drawing
 from drawops.drawings.model import Page
 from drawops.errors import DrawopsError, InputRefused
 from drawops.evaluation.report_data import picture
+from drawops.files import sha256_of
 from drawops.serving.page import language_of, rendered
 from drawops.serving.page_texts import SHAPE_TEXTS
 from drawops.serving.refusals import in_language
@@ -97,18 +98,23 @@ def add_shape_pages(app: FastAPI, settings: Settings) -> None:
     @app.get("/shapes/drawing", include_in_schema=False)
     def drawing(request: Request) -> HTMLResponse:
         asked = Asked(dict(request.query_params), request.url.path)
+        id = asked.get("id")
         try:
-            page, pages = _open(indexed_file(settings, asked.get("id")), _number(asked.get("page")))
-            document = shape_search(settings).index.get(asked.get("id"))
+            path = indexed_file(settings, id)
+            page, pages = _open(path, _number(asked.get("page")))
         except DrawopsError as exc:
             return _page(request, asked, template="drawing.html.j2", status=404, error=str(exc))
+        document = shape_search(settings).index.get(id)
+        metadata = document.metadata if document else {}
+        changed = metadata.get("sha256") != sha256_of(path)
         return _page(
             request,
             asked,
             template="drawing.html.j2",
+            error=f"{id}: was changed after it was indexed; run `drawops index add` on it again" if changed else "",
             sheet=_sheet(page, pages),
-            box=_quietly_parsed(asked.get("box")),
-            metadata=document.metadata if document else {},
+            box=None if changed else _quietly_parsed(asked.get("box")),
+            metadata=metadata,
         )
 
 

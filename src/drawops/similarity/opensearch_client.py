@@ -52,7 +52,9 @@ class Address:
         if not host or not alias:
             raise SettingsError(f"Index '{shown}': host or alias is missing. Write {_FORM}.")
         if alias != alias.lower() or alias[0] in "-_+." or set(alias) & set('\\/*?"<>| ,#:'):
-            raise SettingsError(f"Index '{shown}': OpenSearch takes no alias '{alias}'. Use small letters, 1-9 and -.")
+            raise SettingsError(
+                f"Index '{shown}': OpenSearch takes no alias '{alias}'. Use small letters, digits and -."
+            )
         if wrong := options.keys() - {"ca", "verify"}:
             raise SettingsError(f"Index '{shown}': unknown option '{min(wrong)}'. Known: ca=FILE, verify=off.")
         if (ca := options.get("ca", "")) and not Path(ca).is_file():
