@@ -91,6 +91,16 @@ def test_a_threshold_and_a_family_narrow_the_hits(results) -> None:
     assert hits(results) == [] or "1.000" in results.find_element(By.CSS_SELECTOR, ".score").text
 
 
+def test_gone_back_to_a_search_shows_the_filters_that_it_had(results) -> None:
+    every = hits(results)
+    after(results, lambda: Select(results.find_element(By.NAME, "is.family")).select_by_value("flange"))
+    assert results.current_url.endswith("&is.family=flange"), "the address names what was chosen, not what was not"
+    results.back()
+    WebDriverWait(results, 30).until(lambda b: "flange" not in b.current_url)
+    wait(results)
+    assert hits(results) == every and results.find_element(By.NAME, "is.family").get_attribute("value") == ""
+
+
 def test_a_box_drawn_with_the_mouse_searches_with_that_view(results) -> None:
     view = results.find_element(By.CSS_SELECTOR, "#sheet a rect")
     size = view.size
