@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from drawops.similarity.masks import Mask, binary, block
 
 BOX = 7  # pixels over which the weight of a line is measured; no outline is wider at the working size
+_PIXELS = (np.arange(255 * BOX**2 + 1) / BOX**2).astype(np.float32) * np.float32(BOX / 255)
+"""The weight of a line by the darkness in a box on it."""
 _BINS = 64
 _HEAVIER = 1.4
 _SHARE, _CLEAR_SHARE = 0.1, 0.2  # of all length, at least, that the fewer of two kinds of lines have
@@ -21,7 +23,7 @@ def heavy_lines(darkness: NDArray[np.uint8], sheet: Mask) -> Mask:
     threshold, light, heavy, share = _two_classes(counts, centres)
     if heavy < _HEAVIER * light or share < _SHARE:
         return sheet
-    return sheet & (areas | binary(weight >= threshold))
+    return sheet & (areas | binary(weight >= int(np.searchsorted(_PIXELS, threshold))))
 
 
 def between_weights(darkness: NDArray[np.uint8], bare: Mask) -> float:
@@ -43,26 +45,26 @@ def between_weights(darkness: NDArray[np.uint8], bare: Mask) -> float:
     return float(smooth[low : high + 1].min() / min(smooth[low], smooth[high]))
 
 
-def _weights(darkness: NDArray[np.uint8], lines: Mask) -> tuple[NDArray[np.float32], Mask]:
-    """The weight of lines, (H, W), and what is drawn solid.
+def _weights(darkness: NDArray[np.uint8], lines: Mask) -> tuple[NDArray[np.uint16], Mask]:
+    """The weight of lines, (H, W) as the darkness in a box, and what is drawn solid.
 
     The weight of a line is its width times its darkness, in pixels: pale thin dimension lines are light on both
-    counts. It is measured with a mean over a box, which a straight line of width w crosses with w / box.
+    counts. It is measured with a sum over a box, which a straight line of width w crosses with w * box pixels.
     """
-    weight = cv2.blur(darkness.astype(np.float32), (BOX, BOX)) * (BOX / 255)
+    weight = cv2.boxFilter(darkness, cv2.CV_16U, (BOX, BOX), normalize=False)
     areas = cv2.morphologyEx(lines, cv2.MORPH_OPEN, block(BOX))  # shaded, filled
     return weight, cv2.dilate(areas, block(BOX))
 
 
-def _lengths(
-    weight: NDArray[np.float32], lines: Mask, areas: Mask
-) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+def _lengths(weight: NDArray[np.uint16], lines: Mask, areas: Mask) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """How much line there is of each weight, and the weights; both empty where there are few lines."""
-    found = weight[(lines > 0) & (areas == 0)]
-    found = found[found > 0.2]
-    if len(found) < 500:
+    pixels = np.bincount(weight[(lines & ~areas) > 0])
+    found = np.flatnonzero(pixels)
+    found = found[_PIXELS[found] > 0.2]
+    if pixels[found].sum() < 500:
         return np.empty(0), np.empty(0)
-    counts, edges = np.histogram(found, bins=_BINS, weights=1 / found)  # by length, not by area
+    by_length = pixels[found] / _PIXELS[found]
+    counts, edges = np.histogram(_PIXELS[found], bins=_BINS, weights=by_length)
     return counts, (edges[:-1] + edges[1:]) / 2
 
 
