@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from drawops.similarity.figures import Figure, figure_of
 from drawops.similarity.line_weights import BOX
-from drawops.similarity.masks import Mask, binary, block
+from drawops.similarity.masks import Mask, binary, block, is_one_piece
 from drawops.similarity.photo import Box
 
 INK = 45  # darkness from which a pixel is ink; above the noise of JPEG, below thin lines
@@ -86,7 +86,12 @@ def _edges(drawn: Mask, darkness: NDArray[np.uint8] | None) -> Mask:
 
 def _pieces(solid: Mask, gap: int) -> Iterator[tuple[int, int, Mask]]:
     """Left, top and shape of each group of pieces nearer to each other than `gap`."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(solid, block(max(3, gap))))
+    near = cv2.dilate(solid, block(max(3, gap)))
+    if is_one_piece(near):
+        left, top, w, h = cv2.boundingRect(near)
+        yield left, top, _without_specks(solid[top : top + h, left : left + w])
+        return
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(near)
     for label, (left, top, w, h, _) in enumerate(stats[1:].tolist(), start=1):
         window = (slice(top, top + h), slice(left, left + w))
         yield left, top, _without_specks(np.where(labels[window] == label, solid[window], np.uint8(0)))
@@ -94,6 +99,8 @@ def _pieces(solid: Mask, gap: int) -> Iterator[tuple[int, int, Mask]]:
 
 def _without_specks(shape: Mask) -> Mask:
     """Without what lies beside it and is tiny: ends of a cutting plane, arrow heads."""
+    if is_one_piece(shape):
+        return shape
     _, labels, stats, _ = cv2.connectedComponentsWithStats(shape)
     areas = stats[:, cv2.CC_STAT_AREA].astype(float)
     areas[0] = 0

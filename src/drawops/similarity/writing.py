@@ -53,8 +53,8 @@ def _is_table(ink: Mask, written: Mask) -> bool:
 
 def _are_letters(shape: Mask, largest: int) -> bool:
     """Whether a view is in several pieces, each no larger than a letter: notes that a scan draws heavily."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(shape)
-    return len(stats) > _LETTERS and int(stats[1:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max()) <= largest
+    outlines, _ = cv2.findContours(shape, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return len(outlines) >= _LETTERS and all(max(cv2.boundingRect(o)[2:]) <= largest for o in outlines)
 
 
 def letters(lines: Mask, largest: int) -> Mask:
