@@ -32,6 +32,7 @@ _CLEAR, _TWO, _ONE = 0.15, 0.35, 0.8  # of lines in weights between: up to that 
 _SHARP = 60  # step of darkness within two pixels of a line's rim; grain makes up to 40, drawings 160 and more
 _PALE = 15  # the palest frame
 _FAINT = 30  # a fold
+_MARK = 128  # of a mask, what is looked at; it is neither 0 nor 255
 _GAP = 9  # pixels between the ends of a line
 _PART, _MOST = 0.1, 0.6  # of a piece
 _ENCLOSED = 1.3  # times the ink, what it fills and encloses: up to that nothing is drawn in outline
@@ -220,22 +221,32 @@ def _take_out_folds(darkness: NDArray[np.uint8]) -> None:
     for across in (darkness, darkness.T):
         height, width = across.shape
         reach, border = max(3, height // 300), max(2, width // 100)
-        near = cv2.dilate(np.ascontiguousarray(across), np.ones((2 * reach + 1, 1), np.uint8)) > _FAINT
-        rows = (near.mean(axis=1) > 0.97) & near[:, :border].all(axis=1) & near[:, -border:].all(axis=1)
+        edges = np.hstack([across[:, :border], across[:, -border:]])
+        rows = _share_near(edges, reach) == 1
         rows[: height // 25] = rows[-(height // 25) :] = False  # a frame along the edge
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]]).astype(np.int8)))
-        for start, end in edges.reshape(-1, 2):
+        if not rows.any():
+            continue
+        rows &= _share_near(across, reach) > 0.97
+        ends = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]]).astype(np.int8)))
+        for start, end in ends.reshape(-1, 2):
             if end - start <= 4 * reach:  # what crosses it is darker, or dark on both sides
                 fold = across[start:end]
                 darker = fold > 2 * float(np.median(fold.max(axis=0)))
                 across[start:end] = np.where(darker, fold, np.minimum(across[start - 1], across[end]))
 
 
+def _share_near(darkness: NDArray[np.uint8], reach: int) -> NDArray[np.floating]:
+    """Of each row, the share that has something faint at most `reach` pixels above or below."""
+    column = np.ones((2 * reach + 1, 1), np.uint8)
+    share: NDArray[np.floating] = (cv2.dilate(np.ascontiguousarray(darkness), column) > _FAINT).mean(axis=1)
+    return share
+
+
 def _is_drawn(darkness: NDArray[np.uint8], ink: Mask) -> bool:
     """Whether ink ends sharply, as lines and silhouettes do; shadows on a photo fade."""
     rim = ink & ~cv2.erode(ink, block(3))
     steps = cv2.morphologyEx(darkness, cv2.MORPH_GRADIENT, block(5))[rim > 0]
-    return bool(len(steps)) and float(np.quantile(steps, 0.9)) >= _SHARP
+    return bool(len(steps)) and float(np.mean(steps >= _SHARP)) >= 0.1
 
 
 def _drawing_area(ink: Mask) -> Mask | None:
@@ -244,26 +255,40 @@ def _drawing_area(ink: Mask) -> Mask | None:
     The paper inside a frame is one large white region, and its outer edge leaves out what is attached to the frame.
     """
     tight = cv2.dilate(ink, block(3))  # a scanned frame has gaps
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(255 - tight, connectivity=4)
-    page = ink.size
-    outside = set(np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])))
-    boxes = stats[:, cv2.CC_STAT_WIDTH].astype(np.int64) * stats[:, cv2.CC_STAT_HEIGHT]
-    large = [i for i in range(1, count) if i not in outside and boxes[i] > 0.35 * page]
-    for label in sorted(large, key=lambda i: -boxes[i]):
-        region = binary(labels == label)
-        contours, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outlines, tree = cv2.findContours(tight, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    white = [_White(outline) for outline, (*_, parent) in zip(outlines, tree[0], strict=True) if parent >= 0]
+    large = [region for region in white if region.box_area > 0.35 * ink.size]
+    for region in sorted(large, key=lambda region: -region.box_area):
+        marked = tight.copy()
+        inside = region.fill(marked)
+        contours, _ = cv2.findContours(binary(marked == _MARK), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         contour = max(contours, key=cv2.contourArea)
         filled = cv2.contourArea(contour)
-        if stats[label, cv2.CC_STAT_AREA] < 0.15 * filled:
+        if inside < 0.15 * filled:
             continue  # the gap of a double frame
-        if filled < 0.6 * boxes[label]:
+        if filled < 0.6 * region.box_area:
             continue  # no rectangle with a corner or an edge taken off
         area = np.zeros_like(ink)
         cv2.drawContours(area, [contour], -1, 255, cv2.FILLED)
         drawn = cv2.countNonZero(ink & area) > 0.01 * cv2.countNonZero(ink)
-        if drawn and _has_cells_outside(area, stats, labels, outside):
+        if drawn and _has_cells_outside(area, white, tight):
             return area
     return None
+
+
+class _White:
+    """A white region that ink encloses, told by the ink around it."""
+
+    def __init__(self, around: NDArray[np.int32]) -> None:
+        *_, width, height = cv2.boundingRect(around)
+        self.sides = (width - 2, height - 2)
+        self.box_area = self.sides[0] * self.sides[1]
+        column, row = around[around[:, 0, 1].argmin(), 0]
+        self.inside = (int(column), int(row) + 1)
+
+    def fill(self, ink: Mask) -> int:
+        """Mark it, and return how many pixels it has."""
+        return cv2.floodFill(ink, None, self.inside, _MARK)[0]
 
 
 def _without_edge(ink: Mask) -> Mask:
@@ -274,18 +299,16 @@ def _without_edge(ink: Mask) -> Mask:
     return inside
 
 
-def _has_cells_outside(area: Mask, stats: NDArray[np.int32], labels: NDArray[np.int32], outside: set[int]) -> bool:
+def _has_cells_outside(area: Mask, white: list[_White], ink: Mask) -> bool:
     """Whether rectangular white cells lie beside the area: those of a title block or zone marks. The outline of a
     plate that fills the picture has none."""
     cells = 0
-    for label in range(1, len(stats)):
-        x, y, width, height, filled = (int(v) for v in stats[label])
-        if label in outside or min(width, height) < 8 or filled < 0.5 * width * height:
-            continue
-        column = int(np.argmax(labels[y, x : x + width] == label))
-        cells += int(area[y, x + column] == 0)
-        if cells == 3:
-            return True
+    for region in white:
+        column, row = region.inside
+        if min(region.sides) >= 8 and not area[row, column]:
+            cells += region.fill(ink) >= 0.5 * region.box_area
+            if cells == 3:
+                return True
     return False
 
 
