@@ -49,6 +49,10 @@ def problem(status: int, text: str, headers: Mapping[str, str] | None = None) ->
     return _Said(status, text, headers)
 
 
+def status_of(exc: Exception) -> int:
+    return next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), 400)
+
+
 def add_problems(app: FastAPI) -> None:
     """Answer our own errors and those of FastAPI alike."""
     app.add_exception_handler(DrawopsError, _error_answer)
@@ -57,7 +61,7 @@ def add_problems(app: FastAPI) -> None:
 
 
 def _error_answer(request: Request, exc: Exception) -> Response:
-    status = next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), 400)
+    status = status_of(exc)
     if request.scope["path"] == "/readyz":
         return PlainTextResponse(str(exc), status_code=status)
     if request.scope["path"].startswith("/v2/") and status == 422:

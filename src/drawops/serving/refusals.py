@@ -75,6 +75,7 @@ _OTHERS = [
     (r"No drawing '(?P<id>.+)' in the shape index\.", "索引中没有图纸“{id}”。"),
     (r"The file of '(?P<id>.+)' is not at (?P<path>.+) any more\. .+", "图纸“{id}”的文件已不在 {path}，请重新索引。"),
     (r"The shape index .+ is empty\. .+", "图形库是空的，请先用 `drawops index add 文件夹` 添加图纸。"),
+    (r"(?P<address>opensearchs?://\S+) does not answer .+", "{address} 没有应答，请管理员检查 OpenSearch 是否在运行。"),
     (r"No reading (?P<id>\d+)\. .+", "没有编号为 {id} 的识别记录。"),
     (r"No model version is loaded yet\. .+", "模型尚未加载，请稍候再试。"),
     (r".*[Tt]he request is larger than (?P<most>\S+) MiB .+", "文件超过 {most} MiB 的上限，请发送单张图纸。"),

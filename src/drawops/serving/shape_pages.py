@@ -22,6 +22,7 @@ from drawops.evaluation.report_data import picture
 from drawops.files import sha256_of
 from drawops.serving.page import language_of, rendered
 from drawops.serving.page_texts import SHAPE_TEXTS
+from drawops.serving.problems import status_of
 from drawops.serving.refusals import in_language
 from drawops.serving.shapes import indexed_file, shape_search
 from drawops.serving.uploads import KeptDrawings, uploaded
@@ -80,7 +81,7 @@ def add_shape_pages(app: FastAPI, settings: Settings) -> None:
             with uploaded(request, file) as path, open_drawing(path):
                 key = kept.keep(path)
         except DrawopsError as exc:
-            return _page(request, Asked({"lang": lang}), status=422, error=str(exc))
+            return _page(request, Asked({"lang": lang}), status=status_of(exc), error=str(exc))
         return RedirectResponse(Asked({"q": key, "lang": lang}).url(), status_code=303)
 
     @app.get("/shapes", include_in_schema=False)
@@ -92,7 +93,7 @@ def add_shape_pages(app: FastAPI, settings: Settings) -> None:
             form = {"choices": _choices(facets, asked), "ranges": _ranges(facets, asked)}
             found = _search(settings, kept, asked, facets)
         except DrawopsError as exc:  # the form stays as it was filled in
-            return _page(request, asked, status=422, error=str(exc), **form, **_shown(settings, kept, asked))
+            return _page(request, asked, status=status_of(exc), error=str(exc), **form, **_shown(settings, kept, asked))
         return _page(request, asked, **form, **found)
 
     @app.get("/shapes/drawing", include_in_schema=False)
@@ -103,7 +104,7 @@ def add_shape_pages(app: FastAPI, settings: Settings) -> None:
             path = indexed_file(settings, id)
             page, pages = _open(path, _number(asked.get("page")))
         except DrawopsError as exc:
-            return _page(request, asked, template="drawing.html.j2", status=404, error=str(exc))
+            return _page(request, asked, template="drawing.html.j2", status=status_of(exc), error=str(exc))
         document = shape_search(settings).index.get(id)
         metadata = document.metadata if document else {}
         changed = metadata.get("sha256") != sha256_of(path)
