@@ -2,6 +2,8 @@
 
 import json
 import re
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +16,7 @@ from drawops.errors import InputRefused, NotFound
 from drawops.settings import Settings, prepare_home
 from drawops.similarity import Embedder, ShapeSearch, View, isolate
 from drawops.similarity.embedding import BUILT_IN
+from drawops.similarity.index import open_index
 from drawops.similarity.parts import Parts
 from drawops.similarity.search import Hit, _mirrored_last
 
@@ -341,6 +344,20 @@ def test_a_removed_drawing_is_gone_from_every_answer(shapes: ShapeSearch, tmp_pa
     assert [h.id for h in shapes.search(sheet())] == ["b.png"]
     with pytest.raises(NotFound, match=r"No drawing 'c\.png'.*Did you mean 'b\.png'"):
         shapes.remove(["c.png"])
+
+
+def test_a_removed_drawing_does_not_come_back_with_another_embedding_version(
+    shapes: ShapeSearch, tmp_path: Path
+) -> None:
+    shapes.add([save(tmp_path / folder / "a.png", sheet()) for folder in ("old", "new")])
+    first, second = sorted(shapes.index.ids())
+    with closing(open_index(shapes.settings.index_url, Embedder.dim, version=f"{BUILT_IN}+0123")) as other:
+        other.upsert(shapes.index.get_many([first]))
+        moved = shapes.index.get_many([second])[0]
+        other.upsert([replace(moved, metadata={**moved.metadata, "path": "/elsewhere/a.png"})])
+        shapes.remove([first, second])
+        assert other.ids() == {second}, "that of another place stays"
+    assert not shapes.index.ids()
 
 
 def test_the_command_line_adds_searches_counts_and_removes(shapes: ShapeSearch, tmp_path: Path) -> None:

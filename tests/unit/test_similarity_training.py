@@ -1,6 +1,7 @@
 """Embeddings trained on families: kept only where better on families not seen, versioned, put into service by a switch."""
 
 import json
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from drawops.cli import app
 from drawops.errors import Conflict, DrawopsError, InputRefused, NotFound, SettingsError
 from drawops.settings import Settings, load_settings, prepare_home
 from drawops.similarity import ShapeSearch
-from drawops.similarity.embedding import BLOCKS, BUILT_IN, Describer, join, projection
+from drawops.similarity.embedding import BLOCKS, BUILT_IN, Describer, Embedder, join, projection
 from drawops.similarity.generated import generated_views
+from drawops.similarity.index import open_index
 from drawops.similarity.kept import Kept
 from drawops.similarity.labelled import examples_in
 from drawops.similarity.metric_learning import Example, Learnt, build_head, contrastive_loss, learn, vectors_of
@@ -223,9 +225,11 @@ def test_drawings_are_embedded_beside_and_searched_after_the_switch(
     added = run.invoke(app, ["index", "add", "--embedding", version, "--json"])
     assert added.exit_code == 0 and len(json.loads(added.stdout)["added"]) == 4
     assert [h.score for h in serving.search(query)] == before, "the old one serves until the switch"
-    assert (
-        json.loads(run.invoke(app, ["index", "switch", "--embedding", version, "--json"]).stdout)["active"] == version
-    )
+    with closing(open_index(settings.index_url, Embedder.dim, version=version)) as new:
+        new.delete([max(new.ids() - {query.name})])
+    switched = run.invoke(app, ["index", "switch", "--embedding", version, "--json"])
+    assert json.loads(switched.stdout)["active"] == version
+    assert f"1 of the 4 drawings that were in service are not indexed with {version}" in switched.stderr
     after = [h.score for h in serving.search(query)]
     assert after[0] == pytest.approx(1) and after != before, "a server that runs follows"
     assert run.invoke(app, ["index", "switch"]).exit_code == 0

@@ -181,8 +181,12 @@ def switch(
                 f"No drawing is indexed with embedding version '{shapes.index.version}'. "
                 f"Run `drawops index add{more}` first; the version in service stays meanwhile."
             )
+        before, version = shapes.index.stats(), shapes.index.version
+        in_service = before["other_versions"].get(before["active"], 0)
         removed = shapes.index.activate(remove_others=remove_old)
-        version = shapes.index.version
+        if (lacking := in_service - before["documents"]) > 0:
+            say(f"{lacking} of the {in_service} drawings that were in service are not indexed with {version}.")
+            say("They are no longer found. Add them with `drawops index add FOLDER`.")
     finally:
         shapes.close()
     if as_json:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,7 +17,7 @@ import numpy as np
 
 from drawops.drawings import NO_DRAWINGS, find_files, open_drawing
 from drawops.drawings.model import Image, Page
-from drawops.errors import InputRefused, NotFound, did_you_mean
+from drawops.errors import Conflict, InputRefused, NotFound, did_you_mean
 from drawops.similarity import reranking
 from drawops.similarity.duplicates import SAME_PART, Group, find_duplicates
 from drawops.similarity.embedding import BUILT_IN, Embedder
@@ -326,18 +326,23 @@ class ShapeSearch:
         return self._embedders[version].embed(views)
 
     def remove(self, ids: Iterable[str]) -> int:
-        """Take drawings out of the index; they are in no answer from now on.
+        """Take drawings out of the index, of all versions of the embedding; they are in no answer from now on.
 
         Raises:
             NotFound: an id is not in the index; nothing is removed.
         """
-        wanted = list(ids)
-        for id in wanted:
-            if self.index.get(id) is None:
-                near = get_close_matches(id, self.index.ids(), n=1)
+        index, paths = self.index, dict[str, Any]()
+        for id in ids:
+            if (document := index.get(id)) is None:
+                near = get_close_matches(id, index.ids(), n=1)
                 hint = f" Did you mean '{near[0]}'?" if near else ""
                 raise NotFound(f"No drawing '{id}' in the shape index.{hint}", what=id)
-        return self.index.delete(wanted)
+            paths[id] = document.metadata.get("path")
+        for version in index.stats()["other_versions"]:  # which a switch would bring them back from
+            with suppress(Conflict), closing(self._open(version)) as other:  # one of other vectors can't be switched to
+                there = {id: other.get(id) for id in paths}
+                other.delete([id for id, d in there.items() if d and d.metadata.get("path") == paths[id]])
+        return index.delete(list(paths))
 
     def stats(self) -> dict[str, Any]:
         return {"index": without_password(self.settings.index_url), **self.index.stats()}
