@@ -97,6 +97,11 @@ def console() -> "Console":
     return Console(width=None if sys.stdout.isatty() else 1000)
 
 
+def counted(number: int, noun: str) -> str:
+    """1 drawing, 2 drawings."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def rounded(value: float | None, digits: int) -> str:
     """For a table: nothing where nothing was measured."""
     return "" if value is None else f"{value:.{digits}f}"
@@ -106,7 +111,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(header_style="bold", show_edge=False)
+    table = Table(header_style="bold", show_edge=False, show_header=any(columns))
     for name in columns:
         table.add_column(name)
     for row in rows:

@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from drawops.cli._output import AsJson, given_path, print_json, print_table, reading_settings, say, writing_settings
+from drawops.cli._output import (
+    AsJson,
+    counted,
+    given_path,
+    print_json,
+    print_table,
+    reading_settings,
+    say,
+    writing_settings,
+)
 from drawops.cli._run_view import CANCELLED
 
 if TYPE_CHECKING:
@@ -59,7 +68,8 @@ def add(
     if as_json:
         print_json(result.to_dict())
     else:
-        print(f"{len(result.drawings)} drawings added with {result.views} views, {len(result.unchanged)} unchanged.")
+        added, views = counted(len(result.drawings), "drawing"), counted(result.views, "view")
+        print(f"{added} added with {views}, {len(result.unchanged)} unchanged.")
         for refused in result.refused:
             say(f"refused: {refused.file}: {refused.reason}")
     if result.refused:
@@ -153,7 +163,7 @@ def duplicates(
         ),
     )
     same = [g for g in groups if not g.mirrored]
-    say(f"{len(same)} groups with {sum(len(g.drawings) for g in same)} drawings")
+    say(f"{counted(len(same), 'group')} with {sum(len(g.drawings) for g in same)} drawings")
     if apart := len(groups) - len(same):
         say(f"{apart} more of left-hand and right-hand parts, which are not the same")
 
@@ -227,7 +237,7 @@ def remove(
     if as_json:
         print_json({"removed": count})
     else:
-        print(f"{count} drawings removed.")
+        print(f"{counted(count, 'drawing')} removed.")
 
 
 def train_embedding(
