@@ -20,15 +20,20 @@ Draw = Callable[[Rng, Mask], None]
 
 def generated_views(families: int, members: int, *, seed: int) -> tuple[list[View], NDArray[np.int64]]:
     """`families` x `members` views and the number of the family of each."""
-    rng = np.random.default_rng(seed)
+    views = members_of(_family, families, members, np.random.default_rng(seed))
+    return views, np.repeat(np.arange(families), members)
+
+
+def members_of(family: Callable[[Rng], Callable[[], View | None]], families: int, members: int, rng: Rng) -> list[View]:
+    """Of each of so many families so many views, one after the other."""
     views: list[View] = []
     while len(views) < families * members:
-        member = _family(rng)
+        member = family(rng)
         tries = (member() for _ in range(2 * members))
         drawn = [view for view in tries if view is not None][:members]
         if len(drawn) == members:  # else it falls apart too often
             views += drawn
-    return views, np.repeat(np.arange(families), members)
+    return views
 
 
 def _family(rng: Rng) -> Callable[[], View | None]:
@@ -42,7 +47,7 @@ def _family(rng: Rng) -> Callable[[], View | None]:
         draw(rng, canvas)
         lines = np.zeros_like(canvas)
         marks(rng, lines)
-        return _view(*_distorted(rng, canvas, lines, aspect, jitter))
+        return view_of(*_distorted(rng, canvas, lines, aspect, jitter))
 
     return member
 
@@ -58,7 +63,7 @@ def distorted(view: View, rng: Rng) -> View | None:
         small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
         canvas[top : top + size[1], left : left + size[0]] = (small > 32).astype(np.uint8) * 255
         canvases.append(canvas)
-    return _view(*_distorted(rng, canvases[0], canvases[1], 1.0, rng.uniform(0.2, 0.8)))
+    return view_of(*_distorted(rng, canvases[0], canvases[1], 1.0, rng.uniform(0.2, 0.8)))
 
 
 def _distorted(rng: Rng, shape: Mask, lines: Mask, aspect: float, jitter: float) -> tuple[Mask, Mask]:
@@ -80,7 +85,8 @@ def _distorted(rng: Rng, shape: Mask, lines: Mask, aspect: float, jitter: float)
     return warped[0], warped[1]
 
 
-def _view(shape: Mask, lines: Mask) -> View | None:
+def view_of(shape: Mask, lines: Mask) -> View | None:
+    """The largest piece of a shape with the lines within it; None where it is too small."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(shape)
     if count < 2:
         return None

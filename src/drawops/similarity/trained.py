@@ -89,7 +89,7 @@ def folder_of(settings: "Settings") -> Path:
 
 
 def is_trained(version: str) -> bool:
-    """Whether the name is that of a trained embedding (`shape-6+0f3a9c21`), made on the vectors that ship."""
+    """Whether the name is that of a trained embedding (`shape-7+0f3a9c21`), made on the vectors that ship."""
     return "+" in version
 
 
