@@ -84,10 +84,15 @@ def test_a_broken_label_file_says_which_line(tmp_path: Path, row: str) -> None:
         read_labels(tmp_path)
 
 
-def test_a_parts_file_without_its_columns_is_refused(tmp_path: Path) -> None:
+def test_a_parts_file_without_a_column_of_file_names_is_refused(tmp_path: Path) -> None:
     (tmp_path / "parts.csv").write_text("name,kind\na,b\n")
-    with pytest.raises(InputRefused, match="'file' and 'family'"):
+    with pytest.raises(InputRefused, match="has no column 'file'"):
         read_labels(tmp_path)
+
+
+def test_a_parts_file_need_not_say_families(tmp_path: Path) -> None:
+    (tmp_path / "parts.csv").write_text("file,material\na.png,45\n")
+    assert dict(read_labels(tmp_path).families) == {}
 
 
 def test_page_names_may_carry_folder_and_page() -> None:
