@@ -8,7 +8,8 @@ import torch
 
 from drawops.similarity.generated_parts import part_views
 from drawops.similarity.lite0 import build_network, write_difference
-from drawops.similarity.tuning import Recipe, contrastive, made_up_pictures, train, tune, varied
+from drawops.similarity.metric_learning import supervised_contrastive
+from drawops.similarity.tuning import Recipe, made_up_pictures, train, tune, varied
 
 SMALL = Recipe(families=8, members=4, steps=6, families_a_step=4, members_a_step=2, learning_rates=(5e-4,), share=1.0)
 
@@ -21,9 +22,10 @@ def test_parts_of_a_family_are_of_other_sizes_and_repeat_with_their_seed() -> No
 
 
 def test_loss_is_low_where_families_lie_together_and_high_where_they_are_mixed() -> None:
-    together = torch.eye(2).repeat_interleave(2, 0)
-    family, mixed = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
-    assert float(contrastive(together, family)) < 0.01 < 5 < float(contrastive(together, mixed))
+    vectors = torch.eye(2).repeat_interleave(2, 0)
+    scores = vectors @ vectors.T / 0.1
+    together, mixed = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    assert float(supervised_contrastive(scores, together)) < 0.01 < 5 < float(supervised_contrastive(scores, mixed))
 
 
 def test_varied_shapes_keep_their_size_and_place() -> None:

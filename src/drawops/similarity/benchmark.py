@@ -68,13 +68,15 @@ def benchmark(
     """Scores of each vector kind on the pictures of a folder, raw pixels first.
 
     Identical files count once. The largest view of the first page stands for a drawing; where drawings have several, whole
-    drawings are compared too, as a search does. A drawing that shows no shape is one of its own; one that can't be read is left out.
+    drawings are compared too, as a search does. A drawing that shows no shape is one of its own; one that can't be read
+    is left out.
 
     Args:
         classes: see `class_of`. turns: turn each picture by a random quarter and mirror half of them first.
         embedder: a trained one to be measured too.
     Raises:
-        InputRefused: no drawings in the folder, none with a class, only one class, or no class with two members, or no drawing that can be read.
+        InputRefused: no drawings in the folder, none with a class, only one class, or no class with two members, or no
+            drawing that can be read.
     """
     rng, describer = np.random.default_rng(seed), Describer(cache, threads=1)
     labels, views, raw, owners = [], [], [], []

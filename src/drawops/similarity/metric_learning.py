@@ -249,10 +249,21 @@ def contrastive_loss(head: "torch.nn.Module", batch: Sequence[tuple[str, NDArray
     best = cosines.new_full((len(owner), len(views)), -2.0).scatter_reduce(1, columns, cosines, "amax")
     mine = torch.nn.functional.one_hot(owner).to(best.dtype)
     scores = (mine / mine.sum(0)).T @ best / _TEMPERATURE  # (drawings, drawings): as `scores_between`
-    names = np.array([family for family, _ in batch])
-    same = torch.from_numpy(names[:, None] == names[None]) & ~torch.eye(len(names), dtype=torch.bool)
-    logits = scores.masked_fill(torch.eye(len(names), dtype=torch.bool), -1e4)
-    log_share = torch.log_softmax(logits, 1)
+    return supervised_contrastive(scores, np.unique([family for family, _ in batch], return_inverse=True)[1])
+
+
+def supervised_contrastive(scores: "torch.Tensor", family: NDArray[np.integer]) -> "torch.Tensor":
+    """Mean, over rows that have another of their family, of -log of the share that these have in the scores of all others
+    (L_out of Khosla et al. 2020).
+
+    Args:
+        scores: (B, B), of each with each, divided by the temperature. family: (B,), numbers.
+    """
+    import torch
+
+    itself = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    same = torch.from_numpy(family[:, None] == family[None]).to(scores.device) & ~itself
+    log_share = torch.log_softmax(scores.masked_fill(itself, -1e4), 1)
     return -((log_share * same).sum(1) / same.sum(1).clamp(min=1))[same.any(1)].mean()
 
 
@@ -322,7 +333,8 @@ def lacking(families: Iterable[str]) -> str:
     several = sum(count > 1 for count in Counter(families).values())
     if several >= MIN_FAMILIES:
         return ""
-    return f"{several} families have two drawings or more, at least {MIN_FAMILIES} are needed, to learn from and to test on"
+    have = "1 family has" if several == 1 else f"{several} families have"
+    return f"{have} two drawings or more, at least {MIN_FAMILIES} are needed, to learn from and to test on"
 
 
 def _by_family(examples: Sequence[Example]) -> dict[str, list[Example]]:

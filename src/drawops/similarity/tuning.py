@@ -28,6 +28,7 @@ from drawops.similarity.descriptors import upright
 from drawops.similarity.generated import generated_views
 from drawops.similarity.generated_parts import part_views
 from drawops.similarity.lite0 import DIFFERENCE, build_network, write_difference
+from drawops.similarity.metric_learning import supervised_contrastive
 
 Pictures = NDArray[np.uint8]
 State = dict[str, torch.Tensor]
@@ -104,7 +105,7 @@ def train(pictures: Pictures, recipe: Recipe, learning_rate: float, *, seed: int
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
             features = network(seen)
         vectors = normalize(head((features.float() - mean) / spread), dim=1)
-        loss = contrastive(vectors, torch.from_numpy(family).to(device))
+        loss = supervised_contrastive(vectors @ vectors.T / _TEMPERATURE, family)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -162,15 +163,6 @@ def varied(shapes: torch.Tensor) -> torch.Tensor:
     )
     grid = grid + (height * waves).permute(0, 2, 3, 1)
     return grid_sample(shapes[:, None], grid, align_corners=False)[:, 0]
-
-
-def contrastive(vectors: torch.Tensor, family: torch.Tensor) -> torch.Tensor:
-    """Supervised contrastive loss (L_out of Khosla et al. 2020) of unit vectors (B, D) with their families (B,)."""
-    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
-    likeness = (vectors @ vectors.T / _TEMPERATURE).masked_fill(itself, -1e9)
-    chance = likeness - likeness.logsumexp(dim=1, keepdim=True)
-    same = (family[:, None] == family[None]) & ~itself
-    return -((chance * same).sum(dim=1) / same.sum(dim=1)).mean()
 
 
 if __name__ == "__main__":
