@@ -95,7 +95,8 @@ class Drawing:
             InputRefused: there is no such page, or it can't be read.
         """
         if not 0 <= index < self.page_count:
-            raise InputRefused(self.name, f"has {self.page_count} pages, numbered from 0; there is no page {index}")
+            pages = "1 page" if self.page_count == 1 else f"{self.page_count} pages"
+            raise InputRefused(self.name, f"has {pages}, numbered from 0; there is no page {index}")
         return self._source.page(index)
 
     def pages(self) -> Iterator[Page]:
