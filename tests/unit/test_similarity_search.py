@@ -360,6 +360,33 @@ def test_a_removed_drawing_does_not_come_back_with_another_embedding_version(
     assert not shapes.index.ids()
 
 
+def test_a_long_load_tells_a_log_how_far_it_is(
+    shapes: ShapeSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drawops.cli.index._MANY", 2)
+    for name in ("a.png", "b.png"):
+        save(tmp_path / "in" / name, sheet())
+    result = CliRunner().invoke(app, ["index", "add", str(tmp_path / "in")])
+    assert "0 of 2 drawings looked at" in result.stderr and "2 drawings added" in result.stdout
+
+
+def test_another_embedding_version_takes_over_ids_and_metadata(shapes: ShapeSearch, tmp_path: Path) -> None:
+    shapes.add([save(tmp_path / folder / "a.png", sheet()) for folder in ("old", "new")])
+    second = next(id for id in shapes.index.ids() if id != "a.png")
+    (stored,) = shapes.index.get_many([second])
+    with closing(open_index(shapes.settings.index_url, Embedder.dim, version="shape-0")) as before:
+        before.upsert([replace(stored, metadata={**stored.metadata, "material": "45"})])
+        before.activate()
+        shapes.index.delete(["a.png", second])
+        assert shapes.files_in_service() == [tmp_path / "new" / "a.png"]
+        with pytest.raises(NotFound, match=f"1 have those of shape-0.+ --embedding {BUILT_IN}`"):
+            shapes.search(tmp_path / "new" / "a.png")
+        added = shapes.add(shapes.files_in_service())
+        assert added.drawings == [second], "and not a.png, which would be another drawing's id after the switch"
+        assert shapes.index.get(second).metadata["material"] == "45"
+        assert shapes.add(shapes.files_in_service()).unchanged == [second]
+
+
 def test_the_command_line_adds_searches_counts_and_removes(shapes: ShapeSearch, tmp_path: Path) -> None:
     from drawops.cli import app
 

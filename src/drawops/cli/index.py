@@ -20,6 +20,8 @@ from drawops.cli._run_view import CANCELLED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_MANY = 100  # drawings take minutes: a log says how far they are
+
 index = typer.Typer(help="Find drawings by the shape of the part.", no_args_is_help=True)
 
 
@@ -50,14 +52,18 @@ def add(
 
     from drawops.errors import InputRefused
     from drawops.similarity import ShapeSearch
+    from drawops.similarity.kept import TimeLeft
 
     if not paths and not embedding:
         raise InputRefused("index add", "name drawings or folders")
     search = ShapeSearch(writing_settings(), embedding=embedding)
+    time_left = TimeLeft("drawings looked at", say, every_s=60.0)
 
     def progress(name: str, number: int, total: int) -> None:
         if sys.stderr.isatty():
             print(f"\r\x1b[K{number}/{total} {name}", end="", file=sys.stderr, flush=True)
+        elif total >= _MANY:
+            time_left(number - 1, total)
 
     try:
         result = search.add(paths or search.files_in_service(), on_file=progress)

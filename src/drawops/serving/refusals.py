@@ -16,7 +16,7 @@ _OF_A_FILE = [
         "{size} 像素太小，无法辨认文字，请以 200 dpi 以上扫描或导出。",
     ),
     (
-        r"has (?P<count>\d+) pages, numbered from 0; there is no page (?P<number>\d+)",
+        r"has (?P<count>\d+) pages?, numbered from 0; there is no page (?P<number>\d+)",
         "共 {count} 页（从 0 编号），没有第 {number} 页。",
     ),
     (
@@ -74,6 +74,10 @@ _OTHERS = [
     (r"The drawing you searched with is not kept any more\. .+", "检索用的图纸已不再保留，请重新选择。"),
     (r"No drawing '(?P<id>.+)' in the shape index\.", "索引中没有图纸“{id}”。"),
     (r"The file of '(?P<id>.+)' is not at (?P<path>.+) any more\. .+", "图纸“{id}”的文件已不在 {path}，请重新索引。"),
+    (
+        r"No drawing in the shape index .+ has vectors of version (?P<version>\S+) yet, (?P<count>\d+) have those of .+",
+        "图形库中的 {count} 张图纸还没有 {version} 版向量，请运行 `drawops index add --embedding {version}`。",
+    ),
     (r"The shape index .+ is empty\. .+", "图形库是空的，请先用 `drawops index add 文件夹` 添加图纸。"),
     (r"(?P<address>opensearchs?://\S+) does not answer .+", "{address} 没有应答，请管理员检查 OpenSearch 是否在运行。"),
     (r"No reading (?P<id>\d+)\. .+", "没有编号为 {id} 的识别记录。"),

@@ -5,8 +5,8 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -139,6 +139,7 @@ class ShapeSearch:
         the same path with other content takes the place of the old one. A copy in another folder is a drawing of its
         own; where the file that was indexed is gone, it has moved there. Metadata are taken from a `parts.csv` in the
         file's folder (columns file, family, name, number, material, …); what it has no column for stays as it was.
+        What only the embedding version in service has is embedded anew, under the id and with the metadata it has there.
 
         Args:
             on_file: called with the name, its number from 1, and how many there are.
@@ -149,36 +150,48 @@ class ShapeSearch:
         found = {path: find_files([path]) for path in map(Path, paths)}
         result.refused += [Refused(str(path), NO_DRAWINGS) for path, inside in found.items() if not inside]
         files = list(dict.fromkeys(file for inside in found.values() for file in inside))
-        for number, file in enumerate(files, start=1):
-            if on_file:
-                on_file(file.name, number, len(files))
-            try:
-                part = parts.of(file)
-            except InputRefused as exc:  # of all drawings beside it: said once
-                if all(refused.file != exc.what for refused in result.refused):
-                    result.refused.append(Refused(exc.what, f"{exc.reason}; the drawings beside it wait for it"))
-                continue
-            try:
-                self._add_file(file, part, result)
-            except InputRefused as exc:
-                result.refused.append(Refused(str(file), exc.reason))
+        with self._in_service() as service:
+            for number, file in enumerate(files, start=1):
+                if on_file:
+                    on_file(file.name, number, len(files))
+                try:
+                    part = parts.of(file)
+                except InputRefused as exc:  # of all drawings beside it: said once
+                    if all(refused.file != exc.what for refused in result.refused):
+                        result.refused.append(Refused(exc.what, f"{exc.reason}; the drawings beside it wait for it"))
+                    continue
+                try:
+                    self._add_file(file, part, service, result)
+                except InputRefused as exc:
+                    result.refused.append(Refused(str(file), exc.reason))
         if result.drawings:
             self.index.save()
         return result
 
     def files_in_service(self) -> list[Path]:
         """Where the drawings lie that are indexed in the version in service: what another version has to embed."""
-        with closing(self._open(self.index.active or BUILT_IN)) as index:
+        with self._in_service() as index:
             found = (index.get(id) for id in sorted(index.ids()))
             return [Path(str(d.metadata["path"])) for d in found if d and "path" in d.metadata]
 
-    def _add_file(self, file: Path, part: Mapping[str, str], result: Added) -> None:
+    @contextmanager
+    def _in_service(self) -> Iterator[VectorIndex]:
+        """The index of the version in service, which may be another than the one that is worked with."""
+        index, active = self.index, self.index.active
+        if active in ("", index.version):
+            yield index
+            return
+        with closing(self._open(active)) as other:
+            yield other
+
+    def _add_file(self, file: Path, part: Mapping[str, str], service: VectorIndex, result: Added) -> None:
         with open_drawing(file) as drawing:
             origin = {"file": file.name, "path": str(file.resolve()), "sha256": drawing.sha256}
-            id, known = self._id_for(file, drawing.sha256)
+            id, known = self._id_for(file, drawing.sha256, service)
             kept = known.metadata if known and known.metadata.get("sha256") == drawing.sha256 else {}
             metadata = {**kept, **part, **origin, "pages": drawing.page_count}
-            if known and dict(known.metadata) == {k: v for k, v in metadata.items() if v != ""}:
+            is_same = known and dict(known.metadata) == {k: v for k, v in metadata.items() if v != ""}
+            if is_same and self.index.get(id):
                 result.unchanged.append(id)
                 return
             views, shapes, thumbnails = [], [], []
@@ -194,13 +207,13 @@ class ShapeSearch:
         result.drawings.append(id)
         result.views += len(shapes)
 
-    def _id_for(self, file: Path, sha256: str) -> tuple[str, Document | None]:
-        """The id under which the file is stored, or is to be: its name, with a hash behind it where another drawing
-        has that name."""
+    def _id_for(self, file: Path, sha256: str, service: VectorIndex) -> tuple[str, Document | None]:
+        """The id under which the file is stored, here or else in service, or is to be: its name, with a hash behind it
+        where another drawing has that name."""
         path = str(file.resolve())
         hashes = sha256[:8], hashlib.sha256(path.encode()).hexdigest()[:12]  # the path's where a copy has the first
         ids = (file.name, *(f"{file.name}#{end}" for end in hashes))
-        stored = {id: known for id in ids if (known := self.index.get(id))}
+        stored = {known.id: known for index in dict.fromkeys((service, self.index)) for known in index.get_many(ids)}
         for id, known in stored.items():
             if known.metadata.get("path") == path:
                 return id, known
@@ -348,8 +361,14 @@ class ShapeSearch:
         return {"index": without_password(self.settings.index_url), **self.index.stats()}
 
     def _refuse_when_empty(self) -> None:
-        if not self.index.count():
+        index = self.index
+        if not index.count():
             where = without_password(self.settings.index_url)
+            if before := index.stats()["other_versions"].get(index.active):  # of an earlier release
+                raise NotFound(
+                    f"No drawing in the shape index {where} has vectors of version {index.version} yet, {before} "
+                    f"have those of {index.active}. Embed them anew with `drawops index add --embedding {index.version}`."
+                )
             raise NotFound(f"The shape index {where} is empty. Fill it with `drawops index add FOLDER`.")
 
     def close(self) -> None:
