@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from drawops.cli import app
-from drawops.errors import InputRefused, NotFound
+from drawops.errors import InputRefused, NotFound, Unavailable
 from drawops.settings import Settings, prepare_home
 from drawops.similarity import Embedder, ShapeSearch, View, isolate
 from drawops.similarity.embedding import BUILT_IN
@@ -360,6 +360,50 @@ def test_a_removed_drawing_does_not_come_back_with_another_embedding_version(
     assert not shapes.index.ids()
 
 
+def test_a_renamed_file_keeps_its_metadata_and_its_old_name_is_found_no_more(
+    shapes: ShapeSearch, tmp_path: Path
+) -> None:
+    file = save(tmp_path / "in" / "a.png", sheet())
+    (file.parent / "parts.csv").write_text("file,material\na.png,45\n", encoding="utf-8")
+    shapes.add([file])
+    new = file.rename(file.with_name("新名.png"))
+    added = shapes.add([new.parent])
+    assert (added.drawings, added.known, shapes.index.ids()) == (["新名.png"], ["新名.png"], {"新名.png"})
+    assert shapes.index.get("新名.png").metadata["material"] == "45"
+
+
+def test_drawings_without_a_file_are_removed_when_asked_but_none_of_a_folder_that_is_away(
+    shapes: ShapeSearch, tmp_path: Path
+) -> None:
+    kept, gone, away = (save(tmp_path / d / f"{d}.png", sheet()) for d in ("kept", "gone", "away"))
+    shapes.add([kept, gone, away])
+    gone.unlink()
+    away.parent.rename(tmp_path / "elsewhere")
+    result = CliRunner().invoke(app, ["index", "remove", "--missing", "--json"])
+    assert json.loads(result.stdout)["ids"] == ["gone.png"]
+    assert shapes.index.ids() == {"kept.png", "away.png"}
+
+
+def test_a_load_waits_for_an_index_server_that_went_away(
+    shapes: ShapeSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failures = shapes.index.get_many, [Unavailable("away."), Unavailable("away.")]
+
+    def get_many(ids: object) -> object:
+        if failures:
+            raise failures.pop()
+        return real(ids)
+
+    monkeypatch.setattr(shapes.index, "get_many", get_many)
+    monkeypatch.setattr("drawops.similarity.search._WAIT_S", 0.01)
+    file = save(tmp_path / "a.png", sheet())
+    assert shapes.add([file]).drawings == ["a.png"]
+    failures += [Unavailable("away.")] * 1000
+    monkeypatch.setattr("drawops.similarity.search._PATIENCE_S", 0.05)
+    with pytest.raises(Unavailable, match="away. 0 drawings of this load are stored"):
+        shapes.add([file])
+
+
 def test_a_long_load_tells_a_log_how_far_it_is(
     shapes: ShapeSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,7 +444,7 @@ def test_the_command_line_adds_searches_counts_and_removes(shapes: ShapeSearch, 
     (hit,) = drawops("search", file, "-k", 3, "--min-score", 0.9)
     assert hit["id"] == "图 1.png" and hit["score"] == pytest.approx(1, abs=1e-3)
     assert drawops("stats")["documents"] == 1
-    assert drawops("remove", "图 1.png") == {"removed": 1}
+    assert drawops("remove", "图 1.png") == {"removed": 1, "ids": ["图 1.png"]}
 
 
 def test_similar_is_public(shapes: ShapeSearch, tmp_path: Path) -> None:

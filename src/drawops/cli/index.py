@@ -74,8 +74,9 @@ def add(
     if as_json:
         print_json(result.to_dict())
     else:
-        added, views = counted(len(result.drawings), "drawing"), counted(result.views, "view")
-        print(f"{added} added with {views}, {len(result.unchanged)} unchanged.")
+        stored, views = counted(len(result.drawings) - len(result.known), "drawing"), counted(result.views, "view")
+        known = f", {len(result.known)} changed or moved" if result.known else ""
+        print(f"{stored} added{known} with {views}, {len(result.unchanged)} unchanged.")
         for refused in result.refused:
             say(f"refused: {refused.file}: {refused.reason}")
     if result.refused:
@@ -229,21 +230,30 @@ def stats(as_json: AsJson = False) -> None:
 
 @index.command()
 def remove(
-    ids: Annotated[list[str], typer.Argument(help="Ids of drawings, as `search` prints them.")],
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of drawings, as `search` prints them.")] = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Those whose file is gone from its folder, where the folder is there.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take drawings out of the index, at once."""
+    from drawops.errors import InputRefused
     from drawops.similarity import ShapeSearch
 
+    if not ids and not missing:
+        raise InputRefused("index remove", "name drawings, or give --missing")
     shapes = ShapeSearch(writing_settings())
     try:
-        count = shapes.remove(ids)
+        chosen = [*(ids or []), *(shapes.missing() if missing else [])]
+        count = shapes.remove(chosen)
     finally:
         shapes.close()
     if as_json:
-        print_json({"removed": count})
-    else:
-        print(f"{counted(count, 'drawing')} removed.")
+        print_json({"removed": count, "ids": chosen})
+        return
+    for id in chosen if missing else []:
+        print(id)
+    print(f"{counted(count, 'drawing')} removed.")
 
 
 def train_embedding(

@@ -73,7 +73,10 @@ _OTHERS = [
     ),
     (r"The drawing you searched with is not kept any more\. .+", "检索用的图纸已不再保留，请重新选择。"),
     (r"No drawing '(?P<id>.+)' in the shape index\.", "索引中没有图纸“{id}”。"),
-    (r"The file of '(?P<id>.+)' is not at (?P<path>.+) any more\. .+", "图纸“{id}”的文件已不在 {path}，请重新索引。"),
+    (
+        r"The file of '(?P<id>.+)' is not at (?P<path>.+) any more\. .+",
+        "图纸“{id}”的文件已不在 {path}，请在新位置重新索引，或运行 `drawops index remove '{id}'`。",
+    ),
     (
         r"No drawing in the shape index .+ has vectors of version (?P<version>\S+) yet, (?P<count>\d+) have those of .+",
         "图形库中的 {count} 张图纸还没有 {version} 版向量，请运行 `drawops index add --embedding {version}`。",

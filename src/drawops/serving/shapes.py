@@ -96,7 +96,11 @@ def indexed_file(settings: Settings, id: str) -> Path:
         raise NotFound(f"No drawing '{id}' in the shape index.", what=id)
     path = Path(str(document.metadata.get("path", "")))
     if not path.is_file():
-        raise NotFound(f"The file of '{id}' is not at {path} any more. Index it again where it lies now.", what=id)
+        raise NotFound(
+            f"The file of '{id}' is not at {path} any more. Index it again where it lies now, "
+            f"or take it out of the index with `drawops index remove '{id}'`.",
+            what=id,
+        )
     return path
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from drawops.drawings import NO_DRAWINGS, find_files, open_drawing
 from drawops.drawings.model import Image, Page
-from drawops.errors import Conflict, InputRefused, NotFound, did_you_mean
+from drawops.errors import Conflict, InputRefused, NotFound, Unavailable, did_you_mean
 from drawops.similarity import reranking
 from drawops.similarity.duplicates import SAME_PART, Group, find_duplicates
 from drawops.similarity.embedding import BUILT_IN, Embedder
@@ -50,6 +51,7 @@ OWN_FIELDS = frozenset({"file", "path", "sha256", "pages"})
 
 _THUMBNAIL_SIDE = 160
 _AS_GOOD = 0.002  # of mirrored and other hits that score so nearly the same, the mirrored come last
+_PATIENCE_S, _WAIT_S = 120.0, 2.0  # how long a load waits for an index server that went away, and between tries
 _LOOK_AGAIN_S = 5.0  # after so long a running server sees that another embedding version is in service
 
 
@@ -91,16 +93,18 @@ class Refused:
 
 @dataclass
 class Added:
-    """What `ShapeSearch.add` did."""
+    """What `ShapeSearch.add` did. Of the `drawings` stored, `known` were there before: changed, moved or renamed."""
 
     drawings: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
     views: int = 0
     unchanged: list[str] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         refused = [{"file": r.file, "reason": r.reason} for r in self.refused]
-        return {"added": self.drawings, "views": self.views, "unchanged": self.unchanged, "refused": refused}
+        stored = {"added": self.drawings, "known": self.known, "views": self.views}
+        return {**stored, "unchanged": self.unchanged, "refused": refused}
 
 
 class ShapeSearch:
@@ -137,14 +141,16 @@ class ShapeSearch:
 
         A drawing that is in the index already, byte for byte, is left alone unless its metadata changed; a file of
         the same path with other content takes the place of the old one. A copy in another folder is a drawing of its
-        own; where the file that was indexed is gone, it has moved there. Metadata are taken from a `parts.csv` in the
+        own; where the file that was indexed is gone, it has moved there or was renamed. Metadata are taken from a `parts.csv` in the
         file's folder (columns file, family, name, number, material, …); what it has no column for stays as it was.
         What only the embedding version in service has is embedded anew, under the id and with the metadata it has there.
+        An index server that goes away meanwhile is waited for.
 
         Args:
             on_file: called with the name, its number from 1, and how many there are.
         Raises:
             InputRefused: a path does not exist.
+            Unavailable: the index server stayed away for two minutes; it says how many drawings are stored.
         """
         result, parts = Added(), Parts()
         found = {path: find_files([path]) for path in map(Path, paths)}
@@ -161,12 +167,28 @@ class ShapeSearch:
                         result.refused.append(Refused(exc.what, f"{exc.reason}; the drawings beside it wait for it"))
                     continue
                 try:
-                    self._add_file(file, part, service, result)
+                    self._patiently(partial(self._add_file, file, part, service, result), result)
                 except InputRefused as exc:
-                    result.refused.append(Refused(str(file), exc.reason))
+                    known = self.index.get(file.name)
+                    stays = known and known.metadata.get("path") == str(file.resolve())
+                    reason = f"{exc.reason}; what the file held before stays in the index" if stays else exc.reason
+                    result.refused.append(Refused(str(file), reason))
         if result.drawings:
             self.index.save()
         return result
+
+    def _patiently(self, act: Callable[[], None], result: Added) -> None:
+        """Do it, again while the index server is away."""
+        until = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return act()
+            except Unavailable as exc:
+                if time.monotonic() + _WAIT_S > until:
+                    stored = f"{len(result.drawings)} drawings of this load are stored; the same command goes on."
+                    raise Unavailable(f"{exc} {stored}") from exc
+                logger.info("%s Next try in %.0f s.", exc, _WAIT_S)
+                time.sleep(_WAIT_S)
 
     def files_in_service(self) -> list[Path]:
         """Where the drawings lie that are indexed in the version in service: what another version has to embed."""
@@ -203,8 +225,15 @@ class ShapeSearch:
         if not shapes:
             raise InputRefused(file.name, "no shape was found on it: is the sheet blank?")
         index = self.index
-        index.upsert([Document(id, self._vectors(shapes, index), views, metadata, thumbnails)])
+        vectors = self._vectors(shapes, index)
+        before = None if known else _renamed(index, vectors, drawing.sha256)
+        if before:
+            metadata = {**before.metadata, **metadata}
+        index.upsert([Document(id, vectors, views, metadata, thumbnails)])
+        if before:
+            index.delete([before.id])
         result.drawings.append(id)
+        result.known += [id] if known or before else []
         result.views += len(shapes)
 
     def _id_for(self, file: Path, sha256: str, service: VectorIndex) -> tuple[str, Document | None]:
@@ -357,6 +386,13 @@ class ShapeSearch:
                 other.delete([id for id, d in there.items() if d and d.metadata.get("path") == paths[id]])
         return index.delete(list(paths))
 
+    def missing(self) -> list[str]:
+        """Ids of drawings whose file is gone from its folder."""
+        index = self.index
+        found = (index.get(id) for id in sorted(index.ids()))
+        paths = ((d.id, Path(str(d.metadata["path"]))) for d in found if d and "path" in d.metadata)
+        return [id for id, path in paths if _is_gone(path)]
+
     def stats(self) -> dict[str, Any]:
         return {"index": without_password(self.settings.index_url), **self.index.stats()}
 
@@ -396,6 +432,20 @@ def similar(
         return search.search(path, k, min_score, where, page=page, box=box, rerank=rerank)
     finally:
         search.close()
+
+
+def _renamed(index: VectorIndex, vectors: Vectors, sha256: str) -> Match | None:
+    """The drawing with these bytes whose file is not there any more."""
+    with suppress(InputRefused):  # nothing is indexed yet
+        for match in index.search(vectors, where={"sha256": sha256}):
+            if _is_gone(Path(str(match.metadata.get("path")))):
+                return match
+    return None
+
+
+def _is_gone(file: Path) -> bool:
+    """Not of a folder that isn't there: its disk may be away, or it is another machine's."""
+    return file.parent.is_dir() and not file.exists()
 
 
 def _refuse_unknown_values(index: VectorIndex, where: Where | None) -> None:
