@@ -79,8 +79,9 @@ class MissingExtra(DrawopsError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence that names the nearest known name, or lists them when none is near, the first twenty of many."""
     options = sorted(known)
-    near = get_close_matches(name, options, n=1, cutoff=0.5)
+    folded = {option.casefold(): option for option in options}
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     if near:
-        return f"Did you mean '{near[0]}'?"
+        return f"Did you mean '{folded[near[0]]}'?"
     more = f" and {len(options) - 20} more" if len(options) > 20 else ""
     return f"Known: {', '.join(options[:20])}{more}." if options else ""

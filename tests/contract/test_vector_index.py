@@ -119,6 +119,7 @@ class VectorIndexContract:
 
         assert found(**{"from": "0.2", "to": "5"}) == {"4.5"}
         assert found(**{"from": "5", "to": "20"}) == {"12"} == found(**{"from": 5, "to": 20})
+        assert index.count({"weight": 12}) == 1 == index.count({"weight": "12"}), "also where one asks for exactly that"
         assert found(to="0") == {"-3"} and found(**{"from": "46"}) == {"100"}
         assert found(**{"from": "1", "to": "2 kg"}) == {"12", "100", "12 kg"}, "as text where an end is no number"
 

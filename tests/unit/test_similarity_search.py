@@ -566,12 +566,16 @@ def test_a_filter_that_leaves_nothing_says_why(shapes: ShapeSearch, tmp_path: Pa
     file = save(tmp_path / "a.png", sheet())
     save(tmp_path / "b.png", np.ascontiguousarray(sheet()[::-1]))
     (tmp_path / "parts.csv").write_text(
-        "file,family,date\na.png,flange,05.11.2019\nb.png,轴,2024-02-01\n", encoding="utf-8"
+        "file,family,date,kg\na.png,flange,05.11.2019,0.160\nb.png,轴,2024-02-01,7\n", encoding="utf-8"
     )
     shapes.add([tmp_path])
     assert [hit.id for hit in shapes.search(file, where={"date": "05.11.2019"})] == ["a.png"]
+    assert [hit.id for hit in shapes.search(file, where={"kg": 7})] == ["b.png"]
     for wanted, said in (
         ({"family": "flangr"}, "filter 'family': no drawing has 'flangr'. Did you mean 'flange'?"),
+        ({"family": "FLANGES"}, "Did you mean 'flange'?"),
+        ({"kg": "0.16"}, "no drawing has '0.16'. Did you mean '0.160'?"),
+        ({"kg": {"to": "0,5"}}, "filter 'kg': '0,5' is no number, as all its values are; write 0.5"),
         ({"family": ["gear", "nosuch"]}, "no drawing has 'gear' or 'nosuch'. Known: flange, 轴."),
         ({"family": "flange", "date": "2019-11-06"}, "'2019-11-06'. Did you mean '2019-11-05'?"),
     ):

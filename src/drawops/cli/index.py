@@ -189,10 +189,12 @@ def switch(
     from drawops.errors import Conflict
     from drawops.similarity import ShapeSearch
     from drawops.similarity.embedding import BUILT_IN
+    from drawops.similarity.trained import open_embedder
 
     shapes = ShapeSearch(writing_settings(), embedding=embedding or BUILT_IN)
     try:
         if not shapes.index.count():
+            open_embedder(shapes.settings, shapes.index.version)  # there is no such version: said first
             more = f" --embedding {embedding}" if embedding else " FOLDER"
             raise Conflict(
                 f"No drawing is indexed with embedding version '{shapes.index.version}'. "

@@ -61,6 +61,10 @@ _OTHERS = [
         "筛选“{field}”：“{value}”不是日期，请写成 {example} 的形式。",
     ),
     (
+        r"filter '(?P<field>.+?)': '(?P<value>.*)' is no number, .+",
+        "筛选“{field}”：“{value}”不是数字，请写成 0.5 的形式。",
+    ),
+    (
         r"filter '(?P<field>.+?)': (?P<low>.+) to (?P<high>.+) is no range",
         "筛选“{field}”：从 {low} 到 {high} 不是有效的范围。",
     ),

@@ -48,6 +48,13 @@ def number_in(value: str | float) -> float | None:
     return None if isinstance(value, str) and not _NUMBER.fullmatch(value) else float(value)
 
 
+def no_number_in(field: str, wanted: Range, values: Collection[str | float]) -> str:
+    """The end of a range that is no number, where all values of the field are: nothing lies in such a range. Else ''."""
+    if not wanted.is_text or _DATE_FIELD.search(field) or any(number_in(value) is None for value in values):
+        return ""
+    return next((str(end) for end in (wanted.low, wanted.high) if end is not None and number_in(end) is None), "")
+
+
 Wanted = dict[str, list[Any] | Range]
 
 
@@ -91,8 +98,18 @@ def _options(name: str, value: Any) -> list[Any]:
     for option in options:
         if not is_plain(option):
             raise InputRefused(f"filter '{name}'", f"must be text, a number or true/false, not {option!r}")
-    others = [uniform(name, option) for option in options if isinstance(option, str)]
+    others = [form for option in options for form in _other_forms(name, option)]
     return [*options, *(other for other in others if other not in options)]
+
+
+def _other_forms(name: str, option: str | float) -> list[str | float]:
+    """In which a parts list, whose values are all text, or somebody else may have written the same."""
+    if isinstance(option, bool):
+        return []
+    if not isinstance(option, str):
+        return [f"{option:.12g}"]
+    number = number_in(option)
+    return [uniform(name, option)] if number is None else [number]
 
 
 def _range(name: str, ends: Mapping[str, Any]) -> Range:

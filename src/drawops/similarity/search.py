@@ -22,7 +22,7 @@ from drawops.errors import Conflict, InputRefused, NotFound, Unavailable, did_yo
 from drawops.similarity import reranking
 from drawops.similarity.duplicates import SAME_PART, Group, find_duplicates
 from drawops.similarity.embedding import BUILT_IN, Embedder
-from drawops.similarity.filters import Range, Where, check_where
+from drawops.similarity.filters import Range, Where, check_where, no_number_in, number_in
 from drawops.similarity.handedness import FLAT, LAYOUT, mirrored, signature
 from drawops.similarity.index import (
     Document,
@@ -450,9 +450,16 @@ def _is_gone(file: Path) -> bool:
 
 def _refuse_unknown_values(index: VectorIndex, where: Where | None) -> None:
     for name, values in check_where(where).items():
-        if values and not isinstance(values, Range) and not index.count({name: values}):
-            asked = " or ".join(f"'{value}'" for value in values)
-            hint = did_you_mean(str(values[-1]), map(str, index.facets().get(name, {})))
+        there = index.facets().get(name, {})
+        if isinstance(values, Range):
+            if end := no_number_in(name, values, there):
+                raise InputRefused(f"filter '{name}'", f"'{end}' is no number, as all its values are; write 0.5")
+        elif values and not index.count({name: values}):
+            texts = [value for value in values if isinstance(value, str)] or values
+            asked = " or ".join(dict.fromkeys(f"'{value}'" for value in texts))
+            numbers = {number_in(value) for value in values} - {None}
+            same = next((f"Did you mean '{value}'?" for value in there if number_in(value) in numbers), "")
+            hint = same or did_you_mean(str(values[-1]), map(str, there))
             raise InputRefused(f"filter '{name}'", f"no drawing has {asked}. {hint}")
 
 
