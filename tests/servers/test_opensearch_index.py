@@ -211,6 +211,9 @@ def test_another_index_of_that_name_is_left_alone(server: Server, alias: str) ->
         index.upsert([document("a", axis(1))])
         index.activate(remove_others=True)
         assert index._client.indices.exists(index=f"{alias}-other")
+        index._client.indices.put_alias(index=f"{alias}-other", name=f"{alias}-2")
+        with pytest.raises(Conflict, match=f"leads to '{alias}-other' there, which is no shape index"):
+            open_index(server.url(f"{alias}-2"), DIM)
 
 
 def test_an_id_that_the_server_can_not_take_is_refused(server: Server, alias: str) -> None:

@@ -187,8 +187,13 @@ def test_a_drawing_has_its_class_from_its_folder_its_name_or_its_row(tmp_path: P
     file = tmp_path / "f1" / "k-1-7.png"
     file.parent.mkdir()
     cv2.imwrite(str(file), np.full((40, 40), 255, np.uint8))
-    (file.parent / "parts.csv").write_text("file,family\nk-1-7.png,法兰\n", encoding="utf-8")
-    assert [class_of(file, classes, Parts()) for classes in ("folder", "prefix", "family")] == ["f1", "k-1", "法兰"]
+    (file.parent / "parts.csv").write_text("file,family,零件族\nk-1-7.png,flange,法兰\n", encoding="utf-8")
+    ways = ("folder", "prefix", "family", "零件族")
+    assert [class_of(file, classes, Parts()) for classes in ways] == ["f1", "k-1", "flange", "法兰"]
     (file.parent / "parts.csv").unlink()
     with pytest.raises(InputRefused, match=r"no drawing has a class by family: give parts.csv a column"):
         list(labelled_files(tmp_path, "family"))
+    with pytest.raises(
+        InputRefused, match=r"a class by 零件族: give parts.csv a column 零件族, or try --classes folder"
+    ):
+        list(labelled_files(tmp_path, "零件族"))

@@ -1,6 +1,5 @@
 """Commands: bench retrieval, index, similar."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,19 +10,15 @@ from drawops.cli._output import AsJson, print_json, print_table, reading_setting
 shapes = typer.Typer()
 
 
-class Classes(StrEnum):
-    folder = "folder"
-    prefix = "prefix"
-    family = "family"
-
-
 @shapes.command()
 def retrieval(
     folder: Annotated[Path, typer.Argument(help="Pictures or drawings of known classes.")],
     classes: Annotated[
-        Classes,
-        typer.Option(help="The class of a file: its folder, its name before the last '-', or its family in parts.csv."),
-    ] = Classes.folder,
+        str,
+        typer.Option(
+            help="The class of a file: its 'folder', name before the last '-' (prefix), or a column of parts.csv, such as family."
+        ),
+    ] = "folder",
     turns: Annotated[bool, typer.Option("--turns", help="Turn and mirror each picture at random first.")] = False,
     seed: Annotated[int, typer.Option(help="Of the random turns.")] = 0,
     embedding: Annotated[str, typer.Option(help="Measure this trained embedding too.")] = "",
@@ -36,9 +31,7 @@ def retrieval(
 
     settings = writing_settings()
     trained = open_embedder(settings, embedding) if embedding else None
-    scores = benchmark(
-        folder, classes=classes.value, cache=settings.cache, turns=turns, seed=seed, embedder=trained, say=say
-    )
+    scores = benchmark(folder, classes=classes, cache=settings.cache, turns=turns, seed=seed, embedder=trained, say=say)
     if as_json:
         print_json([s.to_dict() for s in scores])
         return

@@ -47,7 +47,10 @@ def add_shapes(app: FastAPI, settings: Settings) -> None:
             bool, Form(description="Order the best 200 anew by the paths of neighbours that lead to them.")
         ] = False,
     ) -> dict[str, Any]:
-        """The drawings whose shape is most similar; score = (1 + cosine) / 2 of the best view."""
+        """The drawings whose shape is most similar, best first, as `hits`. `score` is (1 + cosine) / 2 of the best view, for a
+        drawing of several views the mean of that over them. `view` is that of the hit which is most alike: number, page
+        (from 0), box in pixels of its page, and `query_box`, the view of the query that it is like. `mirrored` is null where
+        it can't be told. 422 says what is wrong with the drawing or a field, 404 that nothing is indexed."""
         with uploaded(request, file) as path:
             hits = shape_search(settings).search(
                 path, k, min_score, json_object("where", where), page=page, box=parse_box(box), rerank=rerank

@@ -15,7 +15,7 @@ from drawops.drawings.model import Image, Page
 from drawops.errors import InputRefused
 from drawops.similarity.embedding import BLOCKS, Describer, Embedder, join, stacked
 from drawops.similarity.kept import TimeLeft
-from drawops.similarity.labelled import Classes, advice, labelled_files
+from drawops.similarity.labelled import advice, labelled_files
 from drawops.similarity.reranking import SHORTLIST, diffused, scores_between, scores_by_size, size_of
 from drawops.similarity.retrieval import Retrieval, retrieval_of_order, retrieval_of_scores
 from drawops.similarity.shape import isolate
@@ -58,7 +58,7 @@ def retrieval(vectors: NDArray[np.floating], labels: list[str], *, rerank: bool 
 def benchmark(
     folder: Path,
     *,
-    classes: Classes,
+    classes: str,
     cache: Path,
     turns: bool = False,
     seed: int = 0,

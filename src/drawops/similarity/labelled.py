@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -17,31 +16,29 @@ from drawops.similarity.parts import Parts
 from drawops.similarity.shape import isolate
 from drawops.similarity.views import View
 
-Classes = Literal["folder", "prefix", "family"]
-CLASS_HINTS: dict[Classes, str] = {
-    "folder": "put the drawings of a class into a folder of its own",
-    "prefix": "name them CLASS-1.png",
-    "family": "give parts.csv a column family",
-}
+_CLASS_HINTS = {"folder": "put the drawings of a class into a folder of its own", "prefix": "name them CLASS-1.png"}
 _VIEWS = 4  # the largest of a drawing; small ones are details
 
 Progress = Callable[[int, int], None]
 
 
-def advice(classes: Classes) -> str:
+def advice(classes: str) -> str:
     """What to do when the drawings have no classes, or too few, by `classes`."""
-    others = " or ".join(f"--classes {other} ({hint})" for other, hint in CLASS_HINTS.items() if other != classes)
-    return f"{CLASS_HINTS[classes]}, or try {others}"
+    column = "family" if classes in _CLASS_HINTS else classes
+    hints = {**_CLASS_HINTS, column: f"give parts.csv a column {column}"}
+    others = " or ".join(f"--classes {other} ({hint})" for other, hint in hints.items() if other != classes)
+    return f"{hints[classes]}, or try {others}"
 
 
-def class_of(file: Path, classes: Classes, parts: Parts) -> str:
-    """Its folder, its name before the last `-`, or the `family` of its row in `parts.csv` ('' without one)."""
-    if classes == "family":
-        return parts.of(file).get("family", "")
-    return file.parent.name if classes == "folder" else file.stem.rpartition("-")[0]
+def class_of(file: Path, classes: str, parts: Parts) -> str:
+    """Its `folder`, its name before the last `-` (`prefix`), or what its row in `parts.csv` has in the column of that name,
+    such as `family` ('' without one)."""
+    if classes == "folder":
+        return file.parent.name
+    return file.stem.rpartition("-")[0] if classes == "prefix" else parts.of(file).get(classes, "")
 
 
-def labelled_files(folder: Path, classes: Classes) -> Iterator[tuple[Path, str]]:
+def labelled_files(folder: Path, classes: str) -> Iterator[tuple[Path, str]]:
     """The drawings of a folder with their classes; identical files and those of no class are left out.
 
     Raises:
@@ -61,7 +58,7 @@ def labelled_files(folder: Path, classes: Classes) -> Iterator[tuple[Path, str]]
 
 def examples_in(
     folder: Path,
-    classes: Classes,
+    classes: str,
     describer: Describer,
     *,
     copies: int = 3,

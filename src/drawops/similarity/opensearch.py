@@ -77,6 +77,12 @@ class OpenSearchVectorIndex:
             found = self._client.indices.get_mapping(index=f"{self.address.alias},{self.name}", ignore_unavailable=True)
         if self.address.alias in found:
             raise Conflict(f"{self.address}: '{self.address.alias}' is an index there, not an alias. Use another name.")
+        noted = {name: index["mappings"].get("_meta", {}).get("alias") for name, index in found.items()}
+        if foreign := [name for name in found if name != self.name and noted[name] != self.address.alias]:
+            raise Conflict(
+                f"{self.address}: the alias '{self.address.alias}' leads to '{foreign[0]}' there, which is no shape index of "
+                "that name. Use another alias."
+            )
         if self.name not in found:
             return False
         mapping = found[self.name]["mappings"]

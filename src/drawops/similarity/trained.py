@@ -16,7 +16,7 @@ from drawops import __version__
 from drawops.errors import DrawopsError, InputRefused, NotFound, did_you_mean
 from drawops.similarity.embedding import BUILT_IN, WIDTH, Describer, Embedder, open_session
 from drawops.similarity.kept import Kept, TimeLeft
-from drawops.similarity.labelled import Classes, advice, examples_in, labelled_files, made_up_examples
+from drawops.similarity.labelled import advice, examples_in, labelled_files, made_up_examples
 from drawops.similarity.metric_learning import Comparison, Learnt, export, lacking, learn, vectors_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def train(
     folder: Path | None,
     settings: "Settings",
     *,
-    classes: Classes = "folder",
+    classes: str = "folder",
     epochs: int = 60,
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
