@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from drawops.drawings.synth import generate
 from drawops.errors import Conflict, DrawopsError, InputRefused, SettingsError, Unavailable
-from drawops.similarity import Document, VectorIndex, open_index
+from drawops.settings import load_settings, prepare_home
+from drawops.similarity import Document, ShapeSearch, VectorIndex, open_index
 from drawops.similarity.opensearch import OpenSearchVectorIndex
 from tests.contract.test_vector_index import DIM, Open, VectorIndexContract, axis, document, unit
 from tests.servers.opensearch import Server, free_port, guarded, running, without_plugin
@@ -138,6 +140,28 @@ def test_a_load_goes_on_when_the_server_is_killed_and_started_again(tmp_path: Pa
             assert index.count() == 15_001
             assert index.ids() == {"before", *(f"d{i}" for i in range(15_000))}
             assert index.search(vectors[14_999], k=1)[0].score == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_drawings_go_on_being_added_when_the_server_is_killed_between_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate(tmp_path / "drawings", drawings=4, seed=3, formats=("png",))
+    with running(tmp_path / "node") as server:
+        monkeypatch.setenv("DRAWOPS_INDEX", server.url("parts"))
+        starting: list[threading.Thread] = []
+
+        def on_file(name: str, number: int, total: int) -> None:
+            if number == 3:
+                server.kill()
+                starting.append(threading.Timer(3, server.start))
+                starting[0].start()
+
+        with closing(ShapeSearch(prepare_home(load_settings(tmp_path / "home")))) as search:
+            added = search.add([tmp_path / "drawings"], on_file=on_file)
+            assert len(added.drawings) == 4 and not added.refused
+            starting[0].join()
+            assert search.index.ids() == set(added.drawings)
 
 
 @pytest.mark.slow
