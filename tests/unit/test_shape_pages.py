@@ -300,6 +300,9 @@ def test_a_box_and_ranges_go_through_the_api_too(client: TestClient, tmp_path: P
     assert "layout" not in answer["hits"][0]["view"]
     assert "x0,y0,x1,y1" in similar(box="here")["error"]
     assert similar(box="5,5,9,9")["error"] == "box [5, 5, 9, 9]: 4 x 4 pixels are too few to hold a shape"
+    assert similar(minscore="0.9")["error"].endswith("has none of that name. Did you mean 'min_score'?")
+    in_the_address = client.post("/v1/similar?k=1", files={"file": ("q.png", data)})
+    assert in_the_address.status_code == 422 and "belongs into the form" in in_the_address.json()["error"]
     for wrong, said in (
         ('{"date": {"since": "2022"}}', "filter 'date': a range is written"),
         ('{"date": {"from": 2024, "to": "2025"}}', "filter 'date': 2024 to '2025' is no range"),

@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import cv2
-from fastapi import FastAPI, File, Form, Query, Request, UploadFile
+from fastapi import Depends, FastAPI, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
 
 from drawops.drawings.model import Image
-from drawops.errors import InputRefused, NotFound
+from drawops.errors import InputRefused, NotFound, did_you_mean
 from drawops.serving.uploads import uploaded
 from drawops.settings import Settings
 from drawops.similarity import ShapeSearch
 from drawops.similarity.shape import parse_box
 
 PICTURE_PX = 2000
+_FIELDS = ("file", "k", "min_score", "where", "page", "box", "rerank")
 
 _OPEN: dict[Path, ShapeSearch] = {}
 _LOCK = threading.Lock()
@@ -31,7 +32,7 @@ def shape_search(settings: Settings) -> ShapeSearch:
 
 
 def add_shapes(app: FastAPI, settings: Settings) -> None:
-    @app.post("/v1/similar", tags=["shapes"])
+    @app.post("/v1/similar", tags=["shapes"], dependencies=[Depends(_only_known_fields)])
     def similar(
         request: Request,
         file: Annotated[UploadFile, File(description="A drawing, or a crop of one.")],
@@ -112,6 +113,16 @@ def png(image: Image, max_side: int = PICTURE_PX) -> bytes:
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     return cv2.imencode(".png", image[:, :, ::-1])[1].tobytes()
+
+
+async def _only_known_fields(request: Request) -> None:
+    """A misspelt `min_score` must not give an answer without one."""
+    for name in await request.form():
+        if name not in _FIELDS:
+            raise InputRefused(f"field '{name}'", f"/v1/similar has none of that name. {did_you_mean(name, _FIELDS)}")
+    for name in request.query_params:
+        if name in _FIELDS:
+            raise InputRefused(f"field '{name}'", "belongs into the form, not into the address")
 
 
 def json_object(name: str, text: str) -> dict[str, Any] | None:
