@@ -141,8 +141,9 @@ class ShapeSearch:
 
         A drawing that is in the index already, byte for byte, is left alone unless its metadata changed; a file of
         the same path with other content takes the place of the old one. A copy in another folder is a drawing of its
-        own; where the file that was indexed is gone, it has moved there or was renamed. Metadata are taken from a `parts.csv` in the
-        file's folder (columns file, family, name, number, material, …); what it has no column for stays as it was.
+        own; where the file that was indexed is gone, it has moved there or was renamed. Metadata are taken from a
+        `parts.csv` in the file's folder (columns file, family, name, number, material, …); what it has no column for
+        stays as it was.
         What only the embedding version in service has is embedded anew, under the id and with the metadata it has there.
         An index server that goes away meanwhile is waited for.
 
@@ -193,8 +194,7 @@ class ShapeSearch:
     def files_in_service(self) -> list[Path]:
         """Where the drawings lie that are indexed in the version in service: what another version has to embed."""
         with self._in_service() as index:
-            found = (index.get(id) for id in sorted(index.ids()))
-            return [Path(str(d.metadata["path"])) for d in found if d and "path" in d.metadata]
+            return [path for _, path in _paths(index)]
 
     @contextmanager
     def _in_service(self) -> Iterator[VectorIndex]:
@@ -207,13 +207,14 @@ class ShapeSearch:
             yield other
 
     def _add_file(self, file: Path, part: Mapping[str, str], service: VectorIndex, result: Added) -> None:
+        index = self.index
         with open_drawing(file) as drawing:
             origin = {"file": file.name, "path": str(file.resolve()), "sha256": drawing.sha256}
             id, known = self._id_for(file, drawing.sha256, service)
             kept = known.metadata if known and known.metadata.get("sha256") == drawing.sha256 else {}
             metadata = {**kept, **part, **origin, "pages": drawing.page_count}
             is_same = known and dict(known.metadata) == {k: v for k, v in metadata.items() if v != ""}
-            if is_same and self.index.get(id):
+            if is_same and (service is index or index.get(id)):
                 result.unchanged.append(id)
                 return
             views, shapes, thumbnails = [], [], []
@@ -224,7 +225,6 @@ class ShapeSearch:
                     thumbnails.append(thumbnail(_cut(page.image, view)))
         if not shapes:
             raise InputRefused(file.name, "no shape was found on it: is the sheet blank?")
-        index = self.index
         vectors = self._vectors(shapes, index)
         before = None if known else _renamed(index, vectors, drawing.sha256)
         if before:
@@ -388,10 +388,7 @@ class ShapeSearch:
 
     def missing(self) -> list[str]:
         """Ids of drawings whose file is gone from its folder."""
-        index = self.index
-        found = (index.get(id) for id in sorted(index.ids()))
-        paths = ((d.id, Path(str(d.metadata["path"]))) for d in found if d and "path" in d.metadata)
-        return [id for id, path in paths if _is_gone(path)]
+        return [id for id, path in _paths(self.index) if _is_gone(path)]
 
     def stats(self) -> dict[str, Any]:
         return {"index": without_password(self.settings.index_url), **self.index.stats()}
@@ -434,6 +431,12 @@ def similar(
         search.close()
 
 
+def _paths(index: VectorIndex) -> Iterator[tuple[str, Path]]:
+    """Of each drawing in the index its id and where its file lies, by id."""
+    found = (index.get(id) for id in sorted(index.ids()))
+    return ((d.id, Path(str(d.metadata["path"]))) for d in found if d and "path" in d.metadata)
+
+
 def _renamed(index: VectorIndex, vectors: Vectors, sha256: str) -> Match | None:
     """The drawing with these bytes whose file is not there any more."""
     with suppress(InputRefused):  # nothing is indexed yet
@@ -450,11 +453,11 @@ def _is_gone(file: Path) -> bool:
 
 def _refuse_unknown_values(index: VectorIndex, where: Where | None) -> None:
     for name, values in check_where(where).items():
-        there = index.facets().get(name, {})
         if isinstance(values, Range):
-            if end := no_number_in(name, values, there):
+            if end := no_number_in(name, values, index.facets().get(name, {})):
                 raise InputRefused(f"filter '{name}'", f"'{end}' is no number, as all its values are; write 0.5")
         elif values and not index.count({name: values}):
+            there = index.facets().get(name, {})
             texts = [value for value in values if isinstance(value, str)] or values
             asked = " or ".join(dict.fromkeys(f"'{value}'" for value in texts))
             numbers = {number_in(value) for value in values} - {None}
